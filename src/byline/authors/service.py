@@ -1,0 +1,50 @@
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.authors.models import Author
+from byline.authors.schemas import AuthorCreate, AuthorUpdate
+from byline.core.errors import Conflict, NotFound
+from byline.core.slugs import free_slug, slug_from
+
+
+class AuthorNotFound(NotFound):
+    code = "author_not_found"
+    title = "There is no such author"
+
+
+class AuthorSlugTaken(Conflict):
+    code = "author_slug_taken"
+    title = "Another author has this slug"
+    constraints = ("uq_authors_slug",)
+
+
+class AuthorHasPosts(Conflict):
+    code = "author_has_posts"
+    title = "This author stands over posts: give those to somebody else first"
+    constraints = ("fk_post_authors_author_id",)
+
+
+async def create(session: AsyncSession, new: AuthorCreate, *, user_id: UUID | None = None) -> Author:
+    """Raises AuthorSlugTaken, for a slug that was asked for."""
+    fields: dict[str, Any] = new.model_dump()
+    if new.slug is None:
+        fields["slug"] = await free_slug(session, Author.slug, slug_from(new.name, fallback="author"))
+    author = Author(**fields, user_id=user_id)
+    session.add(author)
+    await session.flush()
+    return author
+
+
+async def update(session: AsyncSession, author: Author, changes: AuthorUpdate) -> Author:
+    """Raises AuthorSlugTaken."""
+    author.change(changes.model_dump())
+    await session.flush()
+    return author
+
+
+async def delete(session: AsyncSession, author: Author) -> None:
+    """Raises AuthorHasPosts."""
+    await session.delete(author)
+    await session.flush()

@@ -1,0 +1,207 @@
+"""The `byline` command."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TypeVar
+
+import typer
+import uvicorn
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.exc import DBAPIError
+
+from byline import __version__
+from byline import demo as demo_publication
+from byline.accounts import service as accounts
+from byline.app import create_app
+from byline.authors import service as authors
+from byline.authors.schemas import AuthorCreate
+from byline.core.database import Database
+from byline.core.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from byline.core.errors import BylineError
+from byline.core.migrations import migrate as migrate_database
+from byline.core.settings import Environment, Settings
+from byline.transfer.importing import import_documents
+from byline.transfer.markdown import read
+from byline.transfer.report import Item, Outcome, Report
+from byline.transfer.sources import find_sources
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+import_app = typer.Typer(no_args_is_help=True, help="Bring in what was written elsewhere.")
+app.add_typer(import_app, name="import")
+
+R = TypeVar("R")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes serve.")] = 1,
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="Begin an empty database with a small publication.", show_default=False),
+    ] = None,
+) -> None:
+    """Serve the API; without BYLINE_DATABASE_URL, with a PostgreSQL of its own."""
+    # uvicorn raises the signal again once it has shut down; as an exception it lets the database shut down too.
+    signal.signal(signal.SIGTERM, _exit)
+    with _settings(host=host, port=port) as settings:
+        wants_demo = settings.environment is Environment.DEVELOPMENT if demo is None else demo
+        owner = _run(settings, lambda database: _prepare(database, settings, wants_demo))
+        _announce(settings.site_url, owner)
+        uvicorn.run("byline.app:create_app", factory=True, host=settings.host, port=settings.port, workers=workers)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest migration."""
+    with _settings() as settings:
+        _run(settings, lambda database: migrate_database(database.engine))
+
+
+@app.command()
+def create_owner(
+    email: Annotated[str, typer.Option(help="To sign in with.")],
+    name: Annotated[str | None, typer.Option(help="The byline. The address's first part when absent.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from a pipe.")] = False,
+) -> None:
+    """Make a user who may do everything, and the author they write as."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    with _settings() as settings:
+        _run(settings, lambda database: _create_owner(database, email, name or email.partition("@")[0], password))
+    typer.echo(f"{email} may sign in")
+
+
+@import_app.command("markdown")
+def import_markdown(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="The folder to read.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and report the same.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, alone.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(help="The name by which another import knows these files again. The folder's path when absent."),
+    ] = None,
+) -> None:
+    """Read a folder of Markdown: Jekyll, Hugo, Zola, Docusaurus, or plain."""
+    source = source or str(folder.resolve())
+    with _settings() as settings:
+        report = _run(settings, lambda database: _import(database, settings, folder, source, dry_run))
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        _print_report(report, dry_run)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    placeholder = Settings(database_url=SecretStr("postgresql://nowhere"), secret_key=SecretStr("x" * 32))
+    typer.echo(json.dumps(create_app(placeholder).openapi(), indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Runs a command; what the person who typed it can mend is said in a sentence."""
+    try:
+        app()
+    except (EmbeddedUnavailable, BylineError) as error:
+        _fail(str(error))
+    except ValidationError as error:
+        _fail("; ".join(f"{'_'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()))
+    except (OSError, DBAPIError) as error:
+        _fail(f"the database cannot be reached: {error}")
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(f"byline: {sentence}", err=True)
+    sys.exit(1)
+
+
+def _exit(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+@contextmanager
+def _settings(**options: object) -> Iterator[Settings]:
+    """The settings, with a running database: the one that they name, or one of our own for as long as this lasts.
+
+    Options that were given go to the environment, where the worker processes read them too.
+    """
+    os.environ.update({f"BYLINE_{name.upper()}": str(value) for name, value in options.items() if value is not None})
+    settings = Settings()
+    if settings.database_url is not None:
+        yield settings
+        return
+    with EmbeddedPostgres(settings.data_dir.resolve() / "postgres") as server:
+        os.environ["BYLINE_DATABASE_URL"] = server.url()
+        yield Settings()
+
+
+def _run(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
+    async def run() -> R:
+        database = Database(settings)
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+async def _prepare(database: Database, settings: Settings, demo: bool) -> tuple[str, str] | None:
+    """Migrates; makes the demo where it is wanted and there is nothing yet, and gives its owner's login."""
+    await migrate_database(database.engine)
+    if not demo:
+        return None
+    return await demo_publication.create(database.sessions, language=settings.site_language)
+
+
+async def _create_owner(database: Database, email: str, name: str, password: str) -> None:
+    await migrate_database(database.engine)
+    async with database.sessions.begin() as session:
+        owner = await accounts.create_owner(session, email=email, name=name, password=password)
+        await authors.create(session, AuthorCreate(name=name), user_id=owner.id)
+
+
+async def _import(database: Database, settings: Settings, folder: Path, source: str, dry_run: bool) -> Report:
+    await migrate_database(database.engine)
+    found = find_sources(folder)
+    documents = (read(entry, found.site) for entry in found.entries)
+    items: list[Item] = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Importing", total=len(found.entries))
+        async for item in import_documents(
+            database.sessions, source, documents, language=settings.site_language, dry_run=dry_run
+        ):
+            items.append(item)
+            progress.advance(task)
+    return Report.of(items)
+
+
+def _announce(address: str, owner: tuple[str, str] | None) -> None:
+    typer.echo(f"\n  Byline {__version__}")
+    typer.echo(f"    API docs  {address}/docs")
+    typer.echo(f"    Posts     {address}/v1/posts")
+    typer.echo(f"    Feed      {address}/feed.xml")
+    if owner is not None:
+        email, password = owner
+        typer.echo(f"    Owner     {email}  password: {password}  (shown this once)")
+    typer.echo("")
+
+
+def _print_report(report: Report, dry_run: bool) -> None:
+    for item in report.items:
+        if item.outcome is Outcome.FAILED or item.reason is not None:
+            typer.echo(f"{item.outcome:>9}  {item.path}: {item.reason}")
+    counts = ", ".join(f"{getattr(report, outcome)} {outcome}" for outcome in Outcome)
+    typer.echo(f"{counts}{' (dry run: nothing was written)' if dry_run else ''}")

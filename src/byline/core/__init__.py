@@ -1,0 +1,1 @@
+"""What every room stands on. It knows nothing about blogs."""

@@ -1,0 +1,83 @@
+"""The engine, the sessions and the base of every table.
+
+A request or a task is one transaction: it gets its session from `Database.sessions.begin()`, which commits at the
+end or rolls back on any error. Nothing else in Byline commits.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from byline.core.ids import uuid7
+from byline.core.settings import Settings
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 -- declared as a plain dict by SQLAlchemy
+        UUID: Uuid(),
+        str: Text(),
+        int: BigInteger(),
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[dict[str, Any]]: JSONB(none_as_null=True),
+        list[str]: ARRAY(Text()),
+    }
+
+
+class Row:
+    """The columns that every row with a life of its own has."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Versioned(Row):
+    """A row that people edit: its `version` is its ETag, and grows by one with every change."""
+
+    version: Mapped[int] = mapped_column(default=1)
+
+    def change(self, fields: Mapping[str, Any]) -> None:
+        """Sets the named columns; where that changes anything, it is a new version."""
+        changed = {name: value for name, value in fields.items() if getattr(self, name) != value}
+        for name, value in changed.items():
+            setattr(self, name, value)
+        if changed:
+            self.version += 1
+            self.updated_at = datetime.now(UTC)
+
+
+class Database:
+    """The pool of one process. `sessions.begin()` is a transaction."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database_url is None:
+            raise ValueError("no database: set BYLINE_DATABASE_URL, or start by `byline serve`, which brings its own")
+        self.engine = create_async_engine(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            json_serializer=lambda value: json.dumps(value, ensure_ascii=False),
+        )
+        self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+
+    async def close(self) -> None:
+        await self.engine.dispose()

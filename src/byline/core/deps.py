@@ -1,0 +1,90 @@
+"""What endpoints ask for in their signatures."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Header, Request, Response
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.core.errors import Invalid, StaleVersion, VersionRequired
+from byline.core.http import parse_if_match
+from byline.core.pagination import Rows, Sorts, paginate
+from byline.core.schemas import PageQuery
+from byline.core.settings import Settings
+
+R = TypeVar("R")
+
+
+def get_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """The transaction of this request."""
+    async with request.app.state.sessions.begin() as session:
+        yield session
+
+
+# With scope="function" the transaction ends before the answer is sent: a commit that fails is never a 201.
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+class Precondition:
+    """The `If-Match` of a request that changes something (RFC 9110 §13.1.1)."""
+
+    def __init__(
+        self,
+        if_match: Annotated[
+            str | None, Header(description="The ETag that you read; without it the answer is 428.", examples=['"7"'])
+        ] = None,
+    ) -> None:
+        self.if_match = if_match
+
+    def versions(self) -> frozenset[int] | None:
+        """The versions that the client has read; None for any. Raises VersionRequired, Invalid."""
+        if self.if_match is None:
+            raise VersionRequired()
+        try:
+            return parse_if_match(self.if_match)
+        except ValueError as error:
+            raise Invalid(str(error), pointer="/header/if-match") from error
+
+    def check(self, version: int, changed_fields: Sequence[str] | None = None) -> None:
+        """Raises StaleVersion unless the client has read this version; VersionRequired, Invalid."""
+        versions = self.versions()
+        if versions is not None and version not in versions:
+            members: dict[str, Any] = {"current_version": version}
+            if changed_fields is not None:
+                members["changed_fields"] = list(changed_fields)
+            raise StaleVersion(f"the current version is {version}", **members)
+
+
+PreconditionDep = Annotated[Precondition, Depends()]
+
+
+class Paginator:
+    """Cuts lists into pages, and tells the next one in a `Link` header too (RFC 8288)."""
+
+    def __init__(self, request: Request, response: Response, session: SessionDep, settings: SettingsDep) -> None:
+        self.request = request
+        self.response = response
+        self.session = session
+        self.secret = settings.secret_key.get_secret_value()
+
+    async def page(self, statement: Select[R], query: PageQuery, sort: str, sorts: Sorts) -> Rows[R]:
+        id_column = statement.column_descriptions[0]["entity"].id
+        rows = await paginate(
+            self.session, statement, query, sort=sort, sorts=sorts, id_column=id_column, secret=self.secret
+        )
+        if rows.next_cursor is not None:
+            following = self.request.url.include_query_params(cursor=rows.next_cursor)
+            self.response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        return rows
+
+
+PaginatorDep = Annotated[Paginator, Depends()]

@@ -1,0 +1,127 @@
+"""HTTP around the application: request ids, and conditional requests (RFC 9110 §13). Pure ASGI."""
+
+import hashlib
+import re
+from contextvars import ContextVar
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,128}")
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+
+
+class RequestId:
+    """Gives each request an id, the client's own `X-Request-ID` where it is fit to be logged, and sends it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        wanted = Headers(scope=scope).get("x-request-id", "")
+        current = wanted if _REQUEST_ID.fullmatch(wanted) else uuid4().hex
+        token = request_id.set(current)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Request-ID"] = current
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            request_id.reset(token)
+
+
+class ConditionalGet:
+    """Answers GET and HEAD: a strong ETag on every 200 of known length, 304 to who has it already, no body for HEAD."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            await self.app(scope, receive, send)
+            return
+        responder = _ConditionalResponder(send, Headers(scope=scope), head=scope["method"] == "HEAD")
+        await self.app({**scope, "method": "GET"}, receive, responder)
+
+
+class _ConditionalResponder:
+    def __init__(self, send: Send, headers: Headers, *, head: bool) -> None:
+        self.send = send
+        self.if_none_match = headers.get("if-none-match")
+        self.head = head
+        self.start: Message = {}
+        self.body = b""
+        self.streaming = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message
+            self.streaming = message["status"] != 200 or "content-length" not in Headers(raw=message["headers"])
+            if self.streaming:
+                await self.send(message)
+        elif self.streaming:
+            await self.send({**message, "body": b""} if self.head else message)
+        else:
+            self.body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self.finish()
+
+    async def finish(self) -> None:
+        headers = MutableHeaders(scope=self.start)
+        if "etag" not in headers:
+            headers["ETag"] = f'"{hashlib.blake2b(self.body, digest_size=16).hexdigest()}"'
+        if self.if_none_match is not None and _matches_weakly(self.if_none_match, headers["etag"]):
+            self.start["status"] = 304
+            self.body = b""
+            del headers["content-length"]
+            del headers["content-type"]
+        await self.send(self.start)
+        await self.send({"type": "http.response.body", "body": b"" if self.head else self.body})
+
+
+def _matches_weakly(if_none_match: str, etag: str) -> bool:
+    if if_none_match.strip() == "*":
+        return True
+    return etag.removeprefix("W/") in (found.removeprefix("W/") for found in _ETAG.findall(if_none_match))
+
+
+def version_etag(version: int) -> str:
+    """The ETag of a management resource: its version."""
+    return f'"{version}"'
+
+
+def parse_if_match(header: str) -> frozenset[int] | None:
+    """The versions that an `If-Match` names; None for `*`, any. ETags that are no version match nothing.
+
+    Raises ValueError for what is no list of ETags.
+    """
+    if header.strip() == "*":
+        return None
+    if not re.fullmatch(rf"\s*{_ETAG.pattern}(\s*,\s*{_ETAG.pattern})*\s*", header):
+        raise ValueError('If-Match takes the ETag that you read, such as "7"')
+    strong = (tag[1:-1] for tag in _ETAG.findall(header) if not tag.startswith("W/"))
+    return frozenset(int(tag) for tag in strong if re.fullmatch(r"[0-9]{1,18}", tag))
+
+
+def prefers(accept: str, wanted: str, other: str) -> bool:
+    """Whether an `Accept` header (RFC 9110 §12.5.1) names `wanted` and ranks it above `other`."""
+    return _quality(accept, wanted, wildcards=False) > _quality(accept, other, wildcards=True)
+
+
+def _quality(accept: str, media_type: str, *, wildcards: bool) -> float:
+    ranges = [media_type, f"{media_type.partition('/')[0]}/*", "*/*"] if wildcards else [media_type]
+    qualities = {}
+    for item in accept.split(","):
+        name, _, parameters = item.partition(";")
+        quality = re.search(r"(?:^|;)\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", parameters)
+        qualities[name.strip().lower()] = float(quality[1]) if quality else 1.0
+    return next((qualities[name] for name in ranges if name in qualities), 0.0)

@@ -1,0 +1,106 @@
+"""Keyset pages: the next page begins after the last row of this one, so depth costs nothing and rows never repeat.
+
+A cursor holds the sort, the last row's value and its id, as JSON with a signature, in base64url. It is opaque to
+clients and good for any filter.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from byline.core.errors import Invalid
+from byline.core.schemas import PageQuery
+
+Sorts = Mapping[str, InstrumentedAttribute[Any]]
+"""The columns a list may be sorted by, under the names that clients use. None of them may be null."""
+
+
+class InvalidCursor(Invalid):
+    code = "invalid_cursor"
+    title = "The cursor is not one of ours, or belongs to another sort order"
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[R]):
+    data: Sequence[R]
+    next_cursor: str | None
+    total: int | None
+
+
+async def paginate(
+    session: AsyncSession,
+    statement: Select[R],
+    query: PageQuery,
+    *,
+    sort: str,
+    sorts: Sorts,
+    id_column: InstrumentedAttribute[UUID],
+    secret: str,
+) -> Rows[R]:
+    """One page of the rows that `statement` selects, in the order of `sort`: a key of `sorts`, `-` before it to descend.
+
+    `id_column` decides between equal values. Raises InvalidCursor.
+    """
+    column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
+    page = statement
+    if query.cursor is not None:
+        value, row_id = _decode(query.cursor, sort, secret)
+        if column.type.python_type is datetime:
+            value = datetime.fromisoformat(value)
+        page = page.where(_after(column, id_column, descending, (value, row_id)))
+    order = (column.desc(), id_column.desc()) if descending else (column.asc(), id_column.asc())
+    found = (await session.scalars(page.order_by(*order).limit(query.limit + 1))).all()
+    rows = found[: query.limit]
+    next_cursor = None
+    if len(found) > query.limit:
+        next_cursor = _encode(sort, getattr(rows[-1], column.key), getattr(rows[-1], id_column.key), secret)
+    total = None
+    if query.count:
+        counted = statement.with_only_columns(id_column).order_by(None).subquery()
+        total = await session.scalar(select(func.count()).select_from(counted))
+    return Rows(rows, next_cursor, total)
+
+
+def _after(
+    column: InstrumentedAttribute[Any], id_column: InstrumentedAttribute[UUID], descending: bool, last: tuple[Any, UUID]
+) -> ColumnElement[bool]:
+    here, there = tuple_(column, id_column), tuple_(*last)
+    return here < there if descending else here > there
+
+
+def _encode(sort: str, value: Any, row_id: UUID, secret: str) -> str:
+    text = value.isoformat() if isinstance(value, datetime) else value
+    payload = json.dumps([sort, text, str(row_id)], ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_signature(payload, secret) + payload).rstrip(b"=").decode()
+
+
+def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, UUID]:
+    try:
+        signed = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor(pointer="/query/cursor") from error
+    signature, payload = signed[:12], signed[12:]
+    if not hmac.compare_digest(signature, _signature(payload, secret)):
+        raise InvalidCursor(pointer="/query/cursor")
+    made_for, value, row_id = json.loads(payload)
+    if made_for != sort:
+        raise InvalidCursor("this cursor was made for another sort order", pointer="/query/cursor")
+    return value, UUID(row_id)
+
+
+def _signature(payload: bytes, secret: str) -> bytes:
+    return hmac.digest(secret.encode(), b"cursor:" + payload, hashlib.sha256)[:12]

@@ -1,0 +1,164 @@
+"""Every failure as `application/problem+json` (RFC 9457), and the same in the OpenAPI document."""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from byline.core.errors import BylineError, Conflict, Invalid, by_constraint
+from byline.core.http import request_id
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemError(BaseModel):
+    pointer: str = Field(description="JSON Pointer (RFC 6901) into the body, or `/query/…`, `/path/…`, `/header/…`.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457). Rely on `code`; the texts are for people. Some problems have members of their own."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["There is no such post"])
+    status: int = Field(examples=[404])
+    detail: str | None
+    instance: str = Field(description="The path that was asked for.", examples=["/v1/posts/no-such-post"])
+    code: str = Field(description="The stable name of the problem.", examples=["post_not_found"])
+    request_id: str
+    errors: list[ProblemError] = Field(description="What is wrong where, for requests that are not valid.")
+
+
+class ServiceUnavailable(BylineError):
+    status = 503
+    code = "service_unavailable"
+    title = "The database cannot be reached"
+    headers = {"Retry-After": "2"}  # noqa: RUF012
+
+
+def problems(*errors: type[BylineError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may answer these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        response = responses.setdefault(error.status, {"description": error.title, "content": {MEDIA_TYPE: {}}})
+        content = response["content"][MEDIA_TYPE]
+        content["schema"] = {"$ref": "#/components/schemas/Problem"}
+        content.setdefault("examples", {})[error.code] = {"value": _example(error)}
+        if error.title not in response["description"]:
+            response["description"] += f"; or: {error.title}"
+    return responses
+
+
+def _example(error: type[BylineError]) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "detail": None,
+        "instance": "/v1/…",
+        "code": error.code,
+        "request_id": "4f9f1c8f6f1b4f0d8f3a6a4c2f1e7b1d",
+        "errors": [],
+    }
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(BylineError, _byline_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(PoolTimeout, _unavailable)
+    app.add_exception_handler(ConnectionError, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _render(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    detail: str | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    errors: Sequence[dict[str, str]] = (),
+    **members: Any,
+) -> Response:
+    problem = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "request_id": request_id.get(),
+        "errors": list(errors),
+        **members,
+    }
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
+
+
+def _render_error(request: Request, error: BylineError) -> Response:
+    return _render(request, error.status, error.code, error.title, error.detail, headers=error.headers, **error.members)
+
+
+async def _byline_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BylineError)
+    return _render_error(request, error)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"pointer": _pointer(found["loc"]), "detail": found["msg"].removeprefix("Value error, ")} for found in error.errors()]
+    return _render(request, 422, Invalid.code, Invalid.title, errors=errors)
+
+
+def _pointer(loc: Sequence[str | int]) -> str:
+    steps = list(loc[1:] if loc and loc[0] == "body" else loc)
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown paths, methods, unreadable or too large bodies."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    detail = error.detail if error.detail != status.phrase else None
+    return _render(request, status, status.name.lower(), status.phrase, detail, headers=dict(error.headers or {}))
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """By SQLSTATE (PostgreSQL, Appendix A): what the client sent, or what the database could not do just now."""
+    assert isinstance(error, DBAPIError)
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    if isinstance(error, IntegrityError):
+        cause = getattr(error.orig, "__cause__", None)
+        known = by_constraint(getattr(cause, "constraint_name", None) or "")
+        if known is not None:
+            return _render_error(request, known())
+        if sqlstate in {"23503", "23505"}:  # a foreign key, a unique constraint
+            return _render_error(request, Conflict())
+    if sqlstate.startswith("22"):  # a value that PostgreSQL cannot take
+        return _render_error(request, Invalid("a value in the request cannot be stored or compared"))
+    if sqlstate.startswith(("08", "40", "53", "57")) or isinstance(error, InterfaceError | OperationalError):
+        return await _unavailable(request, error)
+    return await _unexpected(request, error)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    logger.warning("%s %s: the database cannot be reached: %s", request.method, request.url.path, error)
+    return _render_error(request, ServiceUnavailable())
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s [%s] failed", request.method, request.url.path, request_id.get(), exc_info=error)
+    return _render(request, 500, "internal_error", "Something went wrong on our side")

@@ -1,0 +1,167 @@
+"""The bases of what goes over the wire, and the types that several rooms share."""
+
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Generic, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    create_model,
+    model_validator,
+)
+
+from byline.core.slugs import MAX_LENGTH, is_slug
+
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class Input(BaseModel):
+    """What clients send. Unknown members are refused, and so is what PostgreSQL cannot hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unstorable(cls, data: Any) -> Any:
+        _check_storable(data, "")
+        return data
+
+
+def _check_storable(value: Any, where: str) -> None:
+    """JSON allows what PostgreSQL's text and jsonb do not: NUL, lone surrogates, and (in Python) NaN and Infinity."""
+    match value:
+        case str() if _UNSTORABLE.search(value):
+            raise ValueError(f"{where or 'the text'} holds a NUL character or half a surrogate pair")
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{where or 'the number'} is not a finite number")
+        case dict():
+            for key, item in value.items():
+                _check_storable(key, f"{where}/{key!r}")
+                _check_storable(item, f"{where}/{key}")
+        case list():
+            for position, item in enumerate(value):
+                _check_storable(item, f"{where}/{position}")
+        case _:
+            pass
+
+
+class Output(BaseModel):
+    """What Byline answers. Every key is always there; null stands for nothing."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    @classmethod
+    def of(cls, row: object, *, site_url: str) -> Self:
+        """Made from a row; `site_url` turns its paths into addresses."""
+        return cls.model_validate(row, context={"site_url": site_url})
+
+
+def _absolute(path: str, info: ValidationInfo) -> str:
+    # Only `Output.of` passes a context; an address that is validated again is complete already.
+    return f"{info.context['site_url']}{path}" if info.context else path
+
+
+SiteUrl = Annotated[str, BeforeValidator(_absolute), Field(json_schema_extra={"format": "uri"})]
+"""The public address of a row, made from its `path` by `Output.of`."""
+
+
+def _check_slug(value: str) -> str:
+    slug = unicodedata.normalize("NFC", value)
+    if not is_slug(slug):
+        raise ValueError("must be letters and digits of any script, with - _ ~ and dots inside")
+    return slug
+
+
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_LENGTH),
+    AfterValidator(_check_slug),
+    Field(examples=["how-to-measure"]),
+]
+"""One segment of an address, as `core.slugs.is_slug` has it."""
+
+
+def _check_web_address(value: str) -> str:
+    """Refuses what is not http(s) or a path of the site: `javascript:`, `data:` and the rest."""
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        raise ValueError("is not an address") from error
+    if any(character.isspace() or ord(character) < 32 for character in value) or "\\" in value:
+        raise ValueError("is not an address")
+    if parts.scheme not in {"", "http", "https"} or (parts.scheme and not parts.netloc):
+        raise ValueError("must be an http or https address, or a path of the site")
+    return value
+
+
+WebAddress = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000),
+    AfterValidator(_check_web_address),
+    Field(examples=["https://example.com/picture.jpg"]),
+]
+"""An http(s) address, or a path of the site itself."""
+
+LanguageTag = Annotated[
+    str,
+    StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"),
+    Field(examples=["en", "pt-BR"]),
+]
+"""A language as BCP 47 writes it."""
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc), Field(examples=["2026-03-01T09:00:00Z"])]
+"""A point in time (RFC 3339), with its zone; kept in UTC."""
+
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+LongText = Annotated[str, StringConstraints(max_length=10_000)]
+
+
+T = TypeVar("T")
+
+
+class Page(Output, Generic[T]):
+    """One page of a list. `next_cursor` is null on the last one; `total` is there when `count=true` asked for it."""
+
+    data: list[T]
+    next_cursor: str | None
+    total: Annotated[int | None, Field(exclude_if=lambda value: value is None)] = None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{params[0].__name__}Page"
+
+
+class PageQuery(Input):
+    """The parameters that every list takes."""
+
+    limit: int = Field(20, ge=1, le=100, description="How many, at most.")
+    cursor: str | None = Field(None, max_length=2000, description="`next_cursor` of the page before.")
+    count: bool = Field(False, description="Add `total`, the number of all that match.")
+
+
+@lru_cache(maxsize=1000)
+def only(model: type[Output], names: frozenset[str]) -> type[Output]:
+    """The model with no more than the named fields, so that nothing else is even read from the row."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in model.model_fields.items() if name in names
+    }
+    return create_model(f"{model.__name__}Only", __base__=Output, **fields)

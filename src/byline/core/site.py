@@ -1,0 +1,36 @@
+"""The publication itself, as its settings describe it."""
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from byline.core.deps import SettingsDep
+from byline.core.schemas import Output
+
+router = APIRouter(prefix="/v1/site", tags=["Site"])
+
+
+class Feeds(Output):
+    rss: str
+    atom: str
+    json_feed: str
+
+
+class SiteOut(Output):
+    title: str = Field(examples=["Byline"])
+    description: str
+    url: str = Field(examples=["https://example.com"])
+    language: str = Field(examples=["en"])
+    feeds: Feeds
+
+
+@router.get("")
+async def get_site(settings: SettingsDep) -> SiteOut:
+    """The publication: its name, its address, its feeds."""
+    url = settings.site_url
+    return SiteOut(
+        title=settings.site_title,
+        description=settings.site_description,
+        url=url,
+        language=settings.site_language,
+        feeds=Feeds(rss=f"{url}/feed.xml", atom=f"{url}/atom.xml", json_feed=f"{url}/feed.json"),
+    )

@@ -1,0 +1,41 @@
+"""Slugs: the last segment of an address, made from a title or chosen by a person."""
+
+import unicodedata
+from itertools import chain, count
+
+from slugify import slugify
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+MAX_LENGTH = 200
+
+# What a transliteration would lose: "C++" and "C#" are not "C", and an apostrophe does not split a word.
+_REPLACEMENTS = (("C++", "cpp"), ("c++", "cpp"), ("C#", "csharp"), ("c#", "csharp"), ("'", ""), ("’", ""))
+
+
+def slug_from(title: str, *, fallback: str) -> str:
+    """An ASCII slug of at most 100 characters for a title in any script; `fallback` where nothing is left of it."""
+    slug = slugify(title, backend="anyascii", max_length=100, word_boundary=True, replacements=_REPLACEMENTS)
+    return slug or fallback
+
+
+def is_slug(text: str) -> bool:
+    """Letters and digits of any script with `-`, `_` and `~`, and dots inside: nothing that an address would escape."""
+    return (
+        0 < len(text) <= MAX_LENGTH
+        and not text.startswith((".", "-"))
+        and not text.endswith(".")
+        and not text.endswith((".md", ".html"))  # these ask for another rendition of the article
+        and all(character in "-_~." or unicodedata.category(character)[0] in "LMN" for character in text)
+    )
+
+
+async def free_slug(
+    session: AsyncSession, column: InstrumentedAttribute[str], wanted: str, *where: ColumnElement[bool]
+) -> str:
+    """`wanted`, or the first of `wanted-2`, `wanted-3`, … that no row which meets `where` has in `column`."""
+    stem = wanted[: MAX_LENGTH - 8]
+    taken = set(await session.scalars(select(column).where(column.startswith(stem, autoescape=True), *where)))
+    candidates = chain([wanted], (f"{stem}-{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)

@@ -1,0 +1,70 @@
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+
+from byline.accounts.deps import PostPublisher, PostReader, PostWriter
+from byline.core.deps import Precondition, PreconditionDep, SessionDep
+from byline.posts import drafts, queries
+from byline.posts.models import Kind, Post
+from byline.posts.schemas import PostOut
+from byline.posts.service import PostNotFound
+
+
+async def get_published_post(slug: str, session: SessionDep) -> Post:
+    return await _published(session, Kind.POST, slug)
+
+
+async def get_published_page(slug: str, session: SessionDep) -> Post:
+    return await _published(session, Kind.PAGE, slug)
+
+
+async def _published(session: SessionDep, kind: Kind, slug: str) -> Post:
+    statement = queries.published(kind, datetime.now(UTC)).where(Post.slug == slug)
+    post = await session.scalar(statement.options(*queries.shown(PostOut)))
+    if post is None:
+        raise PostNotFound()
+    return post
+
+
+async def get_managed_post(post_id: UUID, caller: PostReader, session: SessionDep) -> Post:
+    return await _kept(session, post_id)
+
+
+async def get_editable_post(
+    post_id: UUID, caller: PostWriter, precondition: PreconditionDep, session: SessionDep
+) -> Post:
+    return await _current(session, post_id, precondition)
+
+
+async def get_publishable_post(
+    post_id: UUID, caller: PostPublisher, precondition: PreconditionDep, session: SessionDep
+) -> Post:
+    return await _current(session, post_id, precondition)
+
+
+async def _current(session: SessionDep, post_id: UUID, precondition: Precondition) -> Post:
+    """Locked until the transaction ends, so that of two saves of one version the second is refused."""
+    post = await _kept(session, post_id, lock=True)
+    versions = precondition.versions()
+    changed = None
+    if versions and post.version not in versions:
+        changed = await drafts.changed_fields(session, post, max(versions))
+    precondition.check(post.version, changed)
+    return post
+
+
+async def _kept(session: SessionDep, post_id: UUID, *, lock: bool = False) -> Post:
+    statement = queries.kept().where(Post.id == post_id)
+    post = await session.scalar(statement.with_for_update() if lock else statement)
+    if post is None:
+        raise PostNotFound()
+    return post
+
+
+PublishedPost = Annotated[Post, Depends(get_published_post)]
+PublishedPage = Annotated[Post, Depends(get_published_page)]
+ManagedPost = Annotated[Post, Depends(get_managed_post)]
+EditablePost = Annotated[Post, Depends(get_editable_post)]
+PublishablePost = Annotated[Post, Depends(get_publishable_post)]

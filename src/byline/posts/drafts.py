@@ -1,0 +1,83 @@
+"""What the desk sees of a post: its newest revision, with all that it refers to."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.authors.models import Author
+from byline.authors.schemas import AuthorRef
+from byline.core.markdown import render
+from byline.posts.models import Post, path_of
+from byline.posts.queries import revision
+from byline.posts.schemas import PostContent, PostDraft, SeriesPlace, TocEntry
+from byline.posts.service import newest_content
+from byline.series.models import Series
+from byline.tags.models import Tag
+from byline.tags.schemas import TagRef
+
+R = TypeVar("R", Tag, Author)
+
+
+async def read(session: AsyncSession, post: Post, *, site_url: str) -> PostDraft:
+    content = await newest_content(session, post)
+    written = content.model_dump(exclude={"tags", "authors", "series", "series_position", "cover"})
+    return PostDraft(
+        **written,
+        **await _derived(post, content),
+        id=post.id,
+        kind=post.kind,
+        status=post.current_status,
+        url=site_url + path_of(post.kind, content.slug),
+        cover=content.cover,
+        tags=[TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
+        authors=[AuthorRef.model_validate(author) for author in await _in_order(session, Author, content.authors)],
+        series=await _place(session, content),
+        version=post.version,
+        live_version=post.live_version,
+        published_at=post.published_at,
+        created_at=post.created_at,
+        updated_at=post.edited_at,
+    )
+
+
+async def changed_fields(session: AsyncSession, post: Post, since: int) -> list[str] | None:
+    """What the newest revision has otherwise than revision `since`; None where there was no such revision."""
+    then = await session.scalar(revision(post.id, since))
+    if then is None:
+        return None
+    now = await newest_content(session, post)
+    before = PostContent.model_validate(then.content)
+    return [name for name in PostContent.model_fields if getattr(before, name) != getattr(now, name)]
+
+
+async def _derived(post: Post, content: PostContent) -> dict[str, Any]:
+    """From the row where it shows the newest revision; else rendered for this once."""
+    if post.shows_newest:
+        toc = [TocEntry.model_validate(entry) for entry in post.toc]
+        return {"html": post.html, "toc": toc, "word_count": post.word_count, "reading_minutes": post.reading_minutes}
+    rendered = await asyncio.to_thread(render, content.markdown)
+    return {
+        "html": rendered.html,
+        "toc": [TocEntry.model_validate(heading) for heading in rendered.toc],
+        "word_count": rendered.word_count,
+        "reading_minutes": rendered.reading_minutes,
+    }
+
+
+async def _in_order(session: AsyncSession, model: type[R], ids: Sequence[UUID]) -> list[R]:
+    """The rows that are still there, in the order of their ids."""
+    if not ids:
+        return []
+    found = {row.id: row for row in await session.scalars(select(model).where(model.id.in_(ids)))}
+    return [found[row_id] for row_id in ids if row_id in found]
+
+
+async def _place(session: AsyncSession, content: PostContent) -> SeriesPlace | None:
+    series = await session.get(Series, content.series) if content.series is not None else None
+    if series is None:
+        return None
+    return SeriesPlace(id=series.id, slug=series.slug, title=series.title, position=content.series_position)

@@ -1,0 +1,172 @@
+"""Posts and pages, who stands over them, what they are about, and every version of them."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+
+from byline.accounts.models import User
+from byline.authors.models import Author
+from byline.core.database import Base, Row
+from byline.core.ids import uuid7
+from byline.series.models import Series
+from byline.tags.models import Tag
+
+
+class Kind(StrEnum):
+    POST = "post"
+    PAGE = "page"
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PUBLISHED = "published"
+    UNPUBLISHED = "unpublished"
+
+
+class Visibility(StrEnum):
+    PUBLIC = "public"
+    UNLISTED = "unlisted"
+
+
+LIVE = (Status.SCHEDULED, Status.PUBLISHED)
+"""What readers see once `published_at` has come: the schedule is this predicate, not a job."""
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"{column} in ({', '.join(repr(value.value) for value in values)})", name=column)
+
+
+def path_of(kind: str, slug: str) -> str:
+    """Where a front end shows it, below the address of the site."""
+    return f"/posts/{slug}" if kind == Kind.POST else f"/{slug}"
+
+
+class Post(Row, Base):
+    """`version` is the number of the newest revision; `live_version` that of the one the row shows, while it is live."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        _one_of("kind", Kind),
+        _one_of("status", Status),
+        _one_of("visibility", Visibility),
+        CheckConstraint("status not in ('scheduled', 'published') or published_at is not null", name="live_has_date"),
+        Index("uq_posts_kind_slug", "kind", "slug", unique=True, postgresql_where=text("deleted_at is null")),
+        Index(
+            "ix_posts_live",
+            "kind",
+            "published_at",
+            "id",
+            postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
+        ),
+        Index("ix_posts_series_id", "series_id"),
+    )
+
+    kind: Mapped[str]
+    status: Mapped[str] = mapped_column(default=Status.DRAFT)
+    slug: Mapped[str]
+    title: Mapped[str]
+    subtitle: Mapped[str | None]
+    excerpt: Mapped[str]
+    markdown: Mapped[str]
+    html: Mapped[str]
+    text: Mapped[str]
+    toc: Mapped[list[dict[str, Any]]]
+    word_count: Mapped[int]
+    reading_minutes: Mapped[int]
+    renderer_version: Mapped[int]
+    language: Mapped[str]
+    visibility: Mapped[str]
+    featured: Mapped[bool]
+    cover: Mapped[dict[str, Any] | None]
+    canonical_url: Mapped[str | None]
+    meta_title: Mapped[str | None]
+    meta_description: Mapped[str | None]
+    custom: Mapped[dict[str, Any]]
+    series_id: Mapped[UUID | None] = mapped_column(ForeignKey("series.id", ondelete="SET NULL"))
+    series_position: Mapped[int | None] = mapped_column()
+    published_at: Mapped[datetime | None]
+    edited_at: Mapped[datetime]  # of the newest revision; `updated_at` is that of what the row shows
+    version: Mapped[int]
+    live_version: Mapped[int | None]
+    deleted_at: Mapped[datetime | None]
+
+    series: Mapped[Series | None] = relationship(lazy="raise")
+    authors: Mapped[list[Author]] = relationship(
+        secondary="post_authors", order_by="PostAuthor.position", viewonly=True, lazy="raise"
+    )
+    tags: Mapped[list[Tag]] = relationship(
+        secondary="post_tags", order_by="PostTag.position", viewonly=True, lazy="raise"
+    )
+
+    # Where a list in the order of a series puts it: what has no place comes last.
+    series_rank: Mapped[int] = column_property(func.coalesce(series_position, 2**31))
+
+    @property
+    def path(self) -> str:
+        return path_of(self.kind, self.slug)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the row is what readers see, or will see from `published_at` on."""
+        return self.status in LIVE
+
+    @property
+    def shows_newest(self) -> bool:
+        """Whether the row holds what the newest revision holds."""
+        return self.live_version in {None, self.version}
+
+    @property
+    def current_status(self) -> str:
+        """The status as of now: what was scheduled is published once its time has come."""
+        if self.status == Status.SCHEDULED and self.published_at is not None and self.published_at <= datetime.now(UTC):
+            return Status.PUBLISHED
+        return self.status
+
+    @property
+    def place_in_series(self) -> dict[str, Any] | None:
+        if self.series is None:
+            return None
+        series = self.series
+        return {"id": series.id, "slug": series.slug, "title": series.title, "position": self.series_position}
+
+
+class PostAuthor(Base):
+    __tablename__ = "post_authors"
+
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("authors.id"), primary_key=True, index=True)
+    position: Mapped[int]
+
+
+class PostTag(Base):
+    __tablename__ = "post_tags"
+
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[UUID] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True, index=True)
+    position: Mapped[int]
+
+
+class Revision(Base):
+    """One version of a post, whole, written once and never changed.
+
+    `content` is what `schemas.PostContent` holds.
+    """
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("post_id", "number"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    content: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    message: Mapped[str | None]
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    author: Mapped[User | None] = relationship(lazy="raise")

@@ -1,0 +1,115 @@
+"""Named selects. What is published is a predicate: no job has to run for a scheduled post to appear."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
+
+from byline.authors.models import Author
+from byline.core.pagination import Sorts
+from byline.core.schemas import Output
+from byline.posts.models import LIVE, Kind, Post, PostAuthor, PostTag, Revision, Status, Visibility
+from byline.posts.schemas import ManagedPostQuery, PostFilters
+from byline.series.models import Series
+from byline.tags.models import Tag
+
+SORTS: Sorts = {
+    "published_at": Post.published_at,
+    "updated_at": Post.updated_at,
+    "title": Post.title,
+    "series_position": Post.series_rank,
+}
+
+# What a field of an answer needs of the row, where that is not the column of its own name.
+_COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
+    "url": (Post.kind, Post.slug),
+    "status": (Post.status, Post.published_at),
+    "updated_at": (Post.updated_at, Post.edited_at),
+    "series": (Post.series_id, Post.series_position),
+    "tags": (Post.id,),
+    "authors": (Post.id,),
+}
+MANAGED_SORTS: Sorts = {"updated_at": Post.edited_at, "created_at": Post.created_at, "title": Post.title}
+REVISION_SORTS: Sorts = {"number": Revision.number}
+
+_RELATED = {"tags": Post.tags, "authors": Post.authors, "series": Post.series}
+
+
+def published(kind: Kind, now: datetime) -> Select[Post]:
+    """What anybody may read at this moment, by its address."""
+    return select(Post).where(
+        Post.kind == kind, Post.deleted_at.is_(None), Post.status.in_(LIVE), Post.published_at <= now
+    )
+
+
+def listed(kind: Kind, now: datetime) -> Select[Post]:
+    """What is published and not unlisted."""
+    return published(kind, now).where(Post.visibility == Visibility.PUBLIC)
+
+
+def kept() -> Select[Post]:
+    """Everything that is not in the trash."""
+    return select(Post).where(Post.deleted_at.is_(None))
+
+
+def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
+    """The conditions that a client's filters set."""
+    conditions: list[ColumnElement[bool]] = []
+    if filters.tag is not None:
+        tagged = select(PostTag.post_id).join(Tag, Tag.id == PostTag.tag_id).where(Tag.slug == filters.tag)
+        conditions.append(Post.id.in_(tagged))
+    if filters.author is not None:
+        written = select(PostAuthor.post_id).join(Author, Author.id == PostAuthor.author_id)
+        conditions.append(Post.id.in_(written.where(Author.slug == filters.author)))
+    if filters.series is not None:
+        conditions.append(Post.series_id.in_(select(Series.id).where(Series.slug == filters.series)))
+    if filters.language is not None:
+        conditions.append(Post.language == filters.language)
+    if filters.featured is not None:
+        conditions.append(Post.featured == filters.featured)
+    if filters.published_after is not None:
+        conditions.append(Post.published_at > filters.published_after)
+    if filters.published_before is not None:
+        conditions.append(Post.published_at < filters.published_before)
+    return conditions
+
+
+def managed(query: ManagedPostQuery, now: datetime) -> Select[Post]:
+    """What the desk's list shows."""
+    statement = kept().where(*matching(query))
+    if query.kind is not None:
+        statement = statement.where(Post.kind == query.kind)
+    match query.status:
+        case None:
+            pass
+        case Status.SCHEDULED:
+            statement = statement.where(Post.status == Status.SCHEDULED, Post.published_at > now)
+        case Status.PUBLISHED:
+            statement = statement.where(Post.status.in_(LIVE), Post.published_at <= now)
+        case other:
+            statement = statement.where(Post.status == other)
+    return statement
+
+
+def shown(
+    model: type[Output], names: frozenset[str] | None = None, *, sort: InstrumentedAttribute[Any] = Post.id
+) -> list[ORMOption]:
+    """Loads what the answer needs, or only the named fields of it: at most three more queries, for any number of rows."""
+    names = frozenset(model.model_fields) if names is None else names
+    columns = [column for name in names for column in _COLUMNS.get(name) or (getattr(Post, name),)]
+    options: list[ORMOption] = [load_only(sort, *columns, raiseload=True)]
+    options.extend(selectinload(_RELATED[name]) for name in names & _RELATED.keys())
+    return options
+
+
+def revisions(post_id: UUID) -> Select[Revision]:
+    """All of a post, without what they hold."""
+    options = (defer(Revision.content, raiseload=True), joinedload(Revision.author))
+    return select(Revision).where(Revision.post_id == post_id).options(*options)
+
+
+def revision(post_id: UUID, number: int) -> Select[Revision]:
+    return select(Revision).where(Revision.post_id == post_id, Revision.number == number)

@@ -1,0 +1,140 @@
+"""What anybody may read: published posts and pages."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import HTMLResponse
+
+from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
+from byline.core.http import prefers
+from byline.core.pagination import InvalidCursor
+from byline.core.problems import problems
+from byline.core.schemas import Page, only
+from byline.posts import queries
+from byline.posts.deps import PublishedPage, PublishedPost
+from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
+from byline.posts.models import Kind, Post
+from byline.posts.schemas import PostFields, PostOut, PostQuery, PostSummary
+from byline.posts.service import PostNotFound
+
+posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
+pages = APIRouter(prefix="/v1/pages", tags=["Pages"])
+
+
+class MarkdownResponse(Response):
+    media_type = "text/markdown"
+
+
+_PROBLEMS = problems(PostNotFound)
+_AS_MARKDOWN: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MarkdownResponse.media_type: {"schema": {"type": "string"}}}}
+}
+_SUMMARIES = Page[PostSummary] | Page[PostFields]
+
+AcceptHeader = Annotated[str, Header(description="`text/markdown` for the source.")]
+
+
+async def _list(
+    kind: Kind, query: PostQuery, paginator: PaginatorDep, settings: SettingsDep
+) -> Page[PostSummary] | Response:
+    statement = queries.listed(kind, datetime.now(UTC)).where(*queries.matching(query))
+    sort = queries.SORTS[query.sort.removeprefix("-")]
+    statement = statement.options(*queries.shown(PostSummary, query.names, sort=sort))
+    page = await paginator.page(statement, query, query.sort, queries.SORTS)
+    if query.fields is None:
+        return Page[PostSummary].of(page, site_url=settings.site_url)
+    selected = Page[only(PostSummary, query.names)].of(page, site_url=settings.site_url)  # type: ignore[misc]
+    return Response(selected.model_dump_json(), media_type="application/json")
+
+
+async def _one(
+    post: Post, session: SessionDep, settings: SettingsDep, accept: str, response: Response
+) -> PostOut | Response:
+    if prefers(accept, MarkdownResponse.media_type, "application/json"):
+        return await _markdown(post, session)
+    response.headers.update(_headers(post))
+    return PostOut.of(post, site_url=settings.site_url)
+
+
+async def _markdown(post: Post, session: SessionDep) -> MarkdownResponse:
+    await session.refresh(post, ["markdown"])  # left out of what is loaded: no other rendition needs it
+    return MarkdownResponse(post.markdown, headers=_headers(post))
+
+
+def _html(post: Post, settings: SettingsDep) -> HTMLResponse:
+    headers = {**_headers(post), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    return HTMLResponse(html_document(post, site_url=settings.site_url), headers=headers)
+
+
+def _headers(post: Post) -> dict[str, str]:
+    return {
+        "Content-Language": post.language,
+        "Last-Modified": format_datetime(post.updated_at, usegmt=True),
+        "Vary": "Accept",
+    }
+
+
+@posts.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
+async def list_posts(
+    query: Annotated[PostQuery, Query()], paginator: PaginatorDep, settings: SettingsDep
+) -> Page[PostSummary] | Response:
+    """Published posts, the newest first."""
+    return await _list(Kind.POST, query, paginator, settings)
+
+
+@posts.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
+async def get_post_html(post: PublishedPost, settings: SettingsDep) -> HTMLResponse:
+    """One post as a plain HTML page."""
+    return _html(post, settings)
+
+
+@posts.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
+async def get_post_markdown(post: PublishedPost, session: SessionDep) -> MarkdownResponse:
+    """One post as it was written."""
+    return await _markdown(post, session)
+
+
+@posts.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
+async def get_post(
+    post: PublishedPost,
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+    accept: AcceptHeader = "*/*",
+) -> PostOut | Response:
+    """One post."""
+    return await _one(post, session, settings, accept, response)
+
+
+@pages.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
+async def list_pages(
+    query: Annotated[PostQuery, Query()], paginator: PaginatorDep, settings: SettingsDep
+) -> Page[PostSummary] | Response:
+    """Published pages, the newest first."""
+    return await _list(Kind.PAGE, query, paginator, settings)
+
+
+@pages.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
+async def get_page_html(page: PublishedPage, settings: SettingsDep) -> HTMLResponse:
+    """One page as a plain HTML page."""
+    return _html(page, settings)
+
+
+@pages.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
+async def get_page_markdown(page: PublishedPage, session: SessionDep) -> MarkdownResponse:
+    """One page as it was written."""
+    return await _markdown(page, session)
+
+
+@pages.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
+async def get_page(
+    page: PublishedPage,
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+    accept: AcceptHeader = "*/*",
+) -> PostOut | Response:
+    """One page."""
+    return await _one(page, session, settings, accept, response)

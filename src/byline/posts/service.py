@@ -1,0 +1,190 @@
+"""Writing: each save is a revision, and nothing that was saved is ever changed or lost."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.accounts.caller import Caller
+from byline.authors.models import Author
+from byline.authors.queries import author_of_user
+from byline.core.errors import Conflict, Invalid, NotFound
+from byline.core.markdown import RENDERER_VERSION, render
+from byline.core.slugs import free_slug, slug_from
+from byline.posts.models import Post, PostAuthor, PostTag, Revision, Status
+from byline.posts.queries import revision
+from byline.posts.schemas import PostContent, PostCreate, PostUpdate
+from byline.series.models import Series
+from byline.tags.models import Tag
+
+
+class PostNotFound(NotFound):
+    code = "post_not_found"
+    title = "There is no such post"
+
+
+class RevisionNotFound(NotFound):
+    code = "revision_not_found"
+    title = "There is no such revision"
+
+
+class SlugTaken(Conflict):
+    code = "slug_taken"
+    title = "Another post has this slug"
+    constraints = ("uq_posts_kind_slug",)
+
+
+class UnknownReference(Invalid):
+    code = "unknown_reference"
+    title = "A tag, an author or the series is not there"
+
+
+async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | None, language: str) -> Post:
+    """A draft; `language` is for posts that name none. Raises SlugTaken, UnknownReference."""
+    fields = new.model_dump(exclude={"kind", "message"})
+    if new.slug is None:
+        wanted = slug_from(new.title, fallback=new.kind)
+        fields["slug"] = await free_slug(session, Post.slug, wanted, *_rivals(new.kind))
+    if new.authors is None:
+        own = await session.scalar(author_of_user(caller.user_id)) if caller is not None else None
+        fields["authors"] = [] if own is None else [str(own.id)]
+    fields["language"] = new.language or language
+    content = PostContent.model_validate(await _resolve(session, fields))
+    post = Post(kind=new.kind, status=Status.DRAFT, version=1)
+    await show(session, post, content)
+    await record(session, post, content, caller=caller, message=new.message)
+    return post
+
+
+async def update(session: AsyncSession, post: Post, changes: PostUpdate, *, caller: Caller | None) -> Post:
+    """A new revision; of a live post, readers see it once it is published. Raises SlugTaken, UnknownReference."""
+    newest = await newest_content(session, post)
+    changed = await _resolve(session, changes.model_dump(exclude={"message"}))
+    content = PostContent.model_validate({**newest.model_dump(), **changed})
+    if content.slug != post.slug:
+        rivals = select(Post.id).where(Post.slug == content.slug, Post.id != post.id, *_rivals(post.kind))
+        if await session.scalar(rivals) is not None:
+            raise SlugTaken()
+    post.version += 1
+    if not post.is_live:
+        await show(session, post, content)
+    await record(session, post, content, caller=caller, message=changes.message)
+    return post
+
+
+async def trash(session: AsyncSession, post: Post, *, caller: Caller | None) -> None:
+    """Out of sight, its slug free for another; its revisions stay."""
+    content = await newest_content(session, post)
+    post.version += 1
+    post.deleted_at = datetime.now(UTC)
+    await record(session, post, content, caller=caller, message="Moved to the trash")
+
+
+async def record(
+    session: AsyncSession, post: Post, content: PostContent, *, caller: Caller | None, message: str | None
+) -> None:
+    """Adds the revision whose number is the version of the post."""
+    post.edited_at = datetime.now(UTC)
+    session.add(
+        Revision(
+            post_id=post.id,
+            number=post.version,
+            content=content.model_dump(mode="json"),
+            status=post.status,
+            message=message,
+            created_by=caller.user_id if caller is not None else None,
+        )
+    )
+    await session.flush()
+
+
+async def show(session: AsyncSession, post: Post, content: PostContent) -> None:
+    """Puts a revision's content on the row, with all that is derived from it."""
+    rendered = await asyncio.to_thread(render, content.markdown)
+    for name, value in content.model_dump(exclude={"tags", "authors", "series", "excerpt"}).items():
+        setattr(post, name, value)
+    post.excerpt = content.excerpt or rendered.excerpt
+    post.html = rendered.html
+    post.text = rendered.text
+    post.toc = [{"level": heading.level, "id": heading.id, "text": heading.text} for heading in rendered.toc]
+    post.word_count = rendered.word_count
+    post.reading_minutes = rendered.reading_minutes
+    post.renderer_version = RENDERER_VERSION
+    post.series_id = next(iter(await existing(session, Series, [content.series] if content.series else [])), None)
+    post.updated_at = post.edited_at = datetime.now(UTC)
+    session.add(post)
+    await session.flush()
+    await _relate(session, post, content)
+
+
+async def newest_content(session: AsyncSession, post: Post) -> PostContent:
+    newest = (await session.scalars(revision(post.id, post.version))).one()
+    return PostContent.model_validate(newest.content)
+
+
+async def _relate(session: AsyncSession, post: Post, content: PostContent) -> None:
+    await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))
+    await session.execute(delete(PostTag).where(PostTag.post_id == post.id))
+    for position, author_id in enumerate(await existing(session, Author, content.authors)):
+        session.add(PostAuthor(post_id=post.id, author_id=author_id, position=position))
+    for position, tag_id in enumerate(await existing(session, Tag, content.tags)):
+        session.add(PostTag(post_id=post.id, tag_id=tag_id, position=position))
+    await session.flush()
+
+
+async def existing(
+    session: AsyncSession, model: type[Tag] | type[Author] | type[Series], ids: Sequence[UUID]
+) -> list[UUID]:
+    """Those of the ids that are still there, in their order: a revision may name what was deleted since."""
+    if not ids:
+        return []
+    there = set(await session.scalars(select(model.id).where(model.id.in_(ids))))
+    return [row_id for row_id in ids if row_id in there]
+
+
+async def _resolve(session: AsyncSession, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with ids for the tags, the authors and the series that they name. Raises UnknownReference."""
+    resolved = dict(fields)
+    if "tags" in fields:
+        resolved["tags"] = await _ids(session, Tag, fields["tags"], "/tags")
+    if "authors" in fields:
+        resolved["authors"] = await _ids(session, Author, fields["authors"], "/authors")
+    if fields.get("series") is not None:
+        resolved["series"] = (await _ids(session, Series, [fields["series"]], "/series"))[0]
+    return resolved
+
+
+async def _ids(
+    session: AsyncSession, model: type[Tag] | type[Author] | type[Series], named: Sequence[str], pointer: str
+) -> list[UUID]:
+    """The ids of what is named by slug or id, in order and each once. Raises UnknownReference."""
+    if not named:
+        return []
+    rows = await session.execute(
+        select(model.id, model.slug).where(or_(model.slug.in_(named), model.id.in_(_uuids(named))))
+    )
+    known: dict[str, UUID] = {}
+    for row_id, slug in rows:
+        known |= {str(row_id): row_id, slug: row_id}
+    for position, name in enumerate(named):
+        if name not in known:
+            where = pointer if pointer == "/series" else f"{pointer}/{position}"
+            raise UnknownReference(f"there is no {name!r}", pointer=where)
+    return list(dict.fromkeys(known[name] for name in named))
+
+
+def _uuids(texts: Sequence[str]) -> list[UUID]:
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
+
+
+def _rivals(kind: str) -> tuple[Any, ...]:
+    return Post.kind == kind, Post.deleted_at.is_(None)

@@ -1,0 +1,1 @@
+"""Articles that belong together, in an order."""

@@ -1,0 +1,43 @@
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.core.errors import Conflict, NotFound
+from byline.core.slugs import free_slug, slug_from
+from byline.series.models import Series
+from byline.series.schemas import SeriesCreate, SeriesUpdate
+
+
+class SeriesNotFound(NotFound):
+    code = "series_not_found"
+    title = "There is no such series"
+
+
+class SeriesSlugTaken(Conflict):
+    code = "series_slug_taken"
+    title = "Another series has this slug"
+    constraints = ("uq_series_slug",)
+
+
+async def create(session: AsyncSession, new: SeriesCreate) -> Series:
+    """Raises SeriesSlugTaken, for a slug that was asked for."""
+    fields: dict[str, Any] = new.model_dump()
+    if new.slug is None:
+        fields["slug"] = await free_slug(session, Series.slug, slug_from(new.title, fallback="series"))
+    series = Series(**fields)
+    session.add(series)
+    await session.flush()
+    return series
+
+
+async def update(session: AsyncSession, series: Series, changes: SeriesUpdate) -> Series:
+    """Raises SeriesSlugTaken."""
+    series.change(changes.model_dump())
+    await session.flush()
+    return series
+
+
+async def delete(session: AsyncSession, series: Series) -> None:
+    """Its articles stay, without a series."""
+    await session.delete(series)
+    await session.flush()

@@ -1,0 +1,55 @@
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.core.errors import Conflict, Invalid, NotFound
+from byline.core.slugs import free_slug, slug_from
+from byline.tags import queries
+from byline.tags.models import Tag
+from byline.tags.schemas import TagCreate, TagUpdate
+
+
+class TagNotFound(NotFound):
+    code = "tag_not_found"
+    title = "There is no such tag"
+
+
+class TagSlugTaken(Conflict):
+    code = "tag_slug_taken"
+    title = "Another tag has this slug"
+    constraints = ("uq_tags_slug",)
+
+
+class UnfitParent(Invalid):
+    code = "unfit_parent"
+    title = "A tag stands under a tag that exists, and not under itself"
+    constraints = ("fk_tags_parent_id", "ck_tags_not_its_own_parent")
+
+
+async def create(session: AsyncSession, new: TagCreate) -> Tag:
+    """Raises TagSlugTaken for a slug that was asked for, UnfitParent."""
+    fields: dict[str, Any] = new.model_dump()
+    if new.slug is None:
+        fields["slug"] = await free_slug(session, Tag.slug, slug_from(new.name, fallback="tag"))
+    tag = Tag(**fields)
+    session.add(tag)
+    await session.flush()
+    return tag
+
+
+async def update(session: AsyncSession, tag: Tag, changes: TagUpdate) -> Tag:
+    """Raises TagSlugTaken, UnfitParent."""
+    fields = changes.model_dump()
+    parent_id: UUID | None = fields.get("parent_id")
+    if parent_id is not None and await session.scalar(queries.stands_under(parent_id, tag.id)):
+        raise UnfitParent(pointer="/parent_id")
+    tag.change(fields)
+    await session.flush()
+    return tag
+
+
+async def delete(session: AsyncSession, tag: Tag) -> None:
+    """Articles lose the tag; the tags under it stand on their own."""
+    await session.delete(tag)
+    await session.flush()

@@ -1,0 +1,132 @@
+"""One PostgreSQL for all workers, a database for each built by the real migrations, and a rollback after each test."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from byline.accounts.caller import Scope
+from byline.app import create_app
+from byline.core.embedded import EmbeddedPostgres
+from byline.core.migrations import migrate
+from byline.core.settings import Settings
+from byline.models import Base
+from tests import make
+
+for _name in [name for name in os.environ if name.startswith("BYLINE_") and name != "BYLINE_CORPORA"]:
+    del os.environ[_name]  # the suite decides
+os.environ.pop("DATABASE_URL", None)
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator[EmbeddedPostgres]:
+    """The server of all workers: the first one starts it, the last one stops it. Its data is worth no disk flush."""
+    unsafe = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+    with EmbeddedPostgres(pytestconfig.rootpath / ".test" / "postgres", settings=unsafe) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
+    """An empty database of this worker."""
+    name = f"byline_{worker_id}"
+    admin = create_async_engine(postgres.url("postgres"), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(f"drop database if exists {name} with (force)"))
+        await connection.execute(text(f"create database {name}"))
+    await admin.dispose()
+    return postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str) -> Settings:
+    return Settings(_env_file=None, database_url=SecretStr(database_url), site_url="https://blog.example")  # type: ignore[call-arg]
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
+    await migrate(app.state.database.engine)
+    yield app
+    await app.state.database.close()
+
+
+@pytest.fixture
+async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
+    """Transactions for arranging and looking, as the requests of the test get them: all undone afterwards.
+
+    Each is a savepoint of one outer transaction, so one has to end before the next begins.
+    """
+    real: Sessions = app.state.sessions
+    async with app.state.database.engine.connect() as connection:
+        outer = await connection.begin()
+        app.state.sessions = async_sessionmaker(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+        yield app.state.sessions
+        app.state.sessions = real
+        await outer.rollback()
+
+
+@pytest.fixture
+async def committing(app: FastAPI) -> AsyncIterator[Sessions]:
+    """Real transactions, for tests of what happens between several of them. Every table is emptied afterwards."""
+    yield app.state.sessions
+    async with app.state.database.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            await connection.execute(table.delete())
+
+
+@pytest.fixture
+async def client(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    """Anybody."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://blog.example") as client:
+        yield client
+
+
+@pytest.fixture
+async def desk(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    """The owner, with every scope."""
+    async with sessions.begin() as session:
+        token = await make.token(session, scopes=list(Scope))
+    headers = {"Authorization": f"Bearer {token}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://blog.example", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+async def weak(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who has signed in, but without any scope: what needs one is a 403."""
+    async with sessions.begin() as session:
+        token = await make.token(session, scopes=[])
+    headers = {"Authorization": f"Bearer {token}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://blog.example", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+def count_queries(app: FastAPI) -> Iterator[Callable[[], int]]:
+    """The number of statements sent to the database since it was called last."""
+    sent: list[str] = []
+
+    def note(conn: object, cursor: object, statement: str, *rest: object) -> None:
+        sent.append(statement)
+
+    def count() -> int:
+        number = len(sent)
+        sent.clear()
+        return number
+
+    engine = app.state.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield count
+    event.remove(engine, "before_cursor_execute", note)

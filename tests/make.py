@@ -1,0 +1,69 @@
+"""Rows to begin a test with: each valid by default, each made by the same services as in earnest."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline.accounts.caller import Scope
+from byline.accounts.models import Session, User
+from byline.accounts.service import hash_token
+from byline.authors import service as authors
+from byline.authors.models import Author
+from byline.authors.schemas import AuthorCreate
+from byline.posts import publishing
+from byline.posts import service as posts
+from byline.posts.models import Post
+from byline.posts.schemas import PostCreate, PostPublish
+from byline.series import service as all_series
+from byline.series.models import Series
+from byline.series.schemas import SeriesCreate
+from byline.tags import service as tags
+from byline.tags.models import Tag
+from byline.tags.schemas import TagCreate
+
+
+async def user(session: AsyncSession, **fields: Any) -> User:
+    """Without a password that anything matches: hashing one takes a third of a second."""
+    fields = {"email": f"{secrets.token_hex(4)}@example.com", "name": "Grace", "password_hash": "none", **fields}
+    made = User(**fields)
+    session.add(made)
+    await session.flush()
+    return made
+
+
+async def token(
+    session: AsyncSession, *, scopes: Iterable[Scope], of: User | None = None, lifetime: timedelta = timedelta(hours=1)
+) -> str:
+    """The token of a new session of `of`, or of a new user."""
+    owner = of or await user(session)
+    made = secrets.token_urlsafe(32)
+    expires_at = datetime.now(UTC) + lifetime
+    session.add(Session(user_id=owner.id, token_hash=hash_token(made), scopes=list(scopes), expires_at=expires_at))
+    await session.flush()
+    return made
+
+
+async def author(session: AsyncSession, name: str = "Ada Lovelace", **fields: Any) -> Author:
+    return await authors.create(session, AuthorCreate(name=name, **fields))
+
+
+async def tag(session: AsyncSession, name: str = "Measurement", **fields: Any) -> Tag:
+    return await tags.create(session, TagCreate(name=name, **fields))
+
+
+async def series(session: AsyncSession, title: str = "Measuring well", **fields: Any) -> Series:
+    return await all_series.create(session, SeriesCreate(title=title, **fields))
+
+
+async def draft(session: AsyncSession, title: str = "How to measure", **fields: Any) -> Post:
+    fields = {"markdown": "Measure *first*.", **fields}
+    return await posts.create(session, PostCreate(title=title, **fields), caller=None, language="en")
+
+
+async def post(session: AsyncSession, title: str = "How to measure", at: datetime | None = None, **fields: Any) -> Post:
+    """A published one, since `at`."""
+    made = await draft(session, title, **fields)
+    return await publishing.publish(session, made, PostPublish(at=at), caller=None)
