@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -22,6 +23,10 @@ for _name in [name for name in os.environ if name.startswith("BYLINE_") and name
     del os.environ[_name]  # the suite decides
 os.environ.pop("DATABASE_URL", None)
 
+# The same examples in every run: a test that fails once in a hundred runs tells nobody anything.
+hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("suite")
+
 Sessions = async_sessionmaker[AsyncSession]
 
 
@@ -33,16 +38,20 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-@pytest.fixture(scope="session")
-async def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
-    """An empty database of this worker."""
-    name = f"byline_{worker_id}"
+async def create_database(postgres: EmbeddedPostgres, name: str) -> str:
+    """The address of an empty database of this name."""
     admin = create_async_engine(postgres.url("postgres"), isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
         await connection.execute(text(f"drop database if exists {name} with (force)"))
         await connection.execute(text(f"create database {name}"))
     await admin.dispose()
     return postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+async def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
+    """An empty database of this worker."""
+    return await create_database(postgres, f"byline_{worker_id}")
 
 
 @pytest.fixture(scope="session")

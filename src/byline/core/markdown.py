@@ -114,13 +114,17 @@ def _where(pattern: re.Pattern[str], rule: InlineRule) -> InlineRule:
     return lambda state, silent: pattern.match(state.src, state.pos) is not None and rule(state, silent)
 
 
-def _shallow(rule: InlineRule) -> InlineRule:
+def _shallow(opening: str, rule: InlineRule) -> InlineRule:
     """The rule, unless it is in itself too often: it looks ahead through, and pictures recurse into, what they hold."""
 
     def shallow(state: StateInline, silent: bool) -> bool:
+        if not state.src.startswith(opening, state.pos):
+            return False
         depth = state.env.get("depth", 0)
         if depth >= MAX_BRACKETS:
-            return False
+            if silent:  # looking ahead is over, as beyond the parser's own maxNesting: to go on would be quadratic
+                state.pos = state.posMax
+            return silent
         state.env["depth"] = depth + 1
         try:
             return rule(state, silent)
@@ -132,7 +136,7 @@ def _shallow(rule: InlineRule) -> InlineRule:
 
 def _small_table(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
     """A table, unless those before made more cells than the source could spell out: short rows are filled up."""
-    return len(state.tokens) < 100_000 + 2 * len(state.src) and table(state, start_line, end_line, silent)
+    return len(state.tokens) < 20_000 + 2 * len(state.src) and table(state, start_line, end_line, silent)
 
 
 _math_block = math_block_dollar(allow_labels=False)
@@ -277,8 +281,8 @@ def _make_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING, "tasklists": True})
     parser.enable("strikethrough").enable("table")
     parser.use(footnote_plugin, inline=False).use(dollarmath_plugin)
-    parser.inline.ruler.at("link", _shallow(link))
-    parser.inline.ruler.at("image", _shallow(image))
+    parser.inline.ruler.at("link", _shallow("[", link))
+    parser.inline.ruler.at("image", _shallow("![", image))
     parser.inline.ruler.at("footnote_ref", _where(_FOOTNOTE_MARK, footnote_ref))
     parser.inline.ruler.at("math_inline", _where(_FORMULA, math_inline_dollar(False, False, True)))
     parser.block.ruler.at("math_block", _math_here)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from byline.core.errors import BylineError, Conflict, Invalid, by_constraint
 from byline.core.http import request_id
@@ -119,7 +120,10 @@ async def _byline_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"pointer": _pointer(found["loc"]), "detail": found["msg"].removeprefix("Value error, ")} for found in error.errors()]
+    errors = [
+        {"pointer": _pointer(found["loc"]), "detail": found["msg"].removeprefix("Value error, ")}
+        for found in error.errors()
+    ]
     return _render(request, 422, Invalid.code, Invalid.title, errors=errors)
 
 
@@ -133,7 +137,20 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     detail = error.detail if error.detail != status.phrase else None
-    return _render(request, status, status.name.lower(), status.phrase, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return _render(request, status, status.name.lower(), status.phrase, detail, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Of every route of this path: the framework names those of the first one only."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

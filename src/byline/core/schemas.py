@@ -121,6 +121,15 @@ LanguageTag = Annotated[
 """A language as BCP 47 writes it."""
 
 
+def _check_rfc3339(value: Any) -> Any:
+    # Pydantic alone would take "0.5", and numbers, for seconds since 1970.
+    if not isinstance(value, datetime) and not (
+        isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)
+    ):
+        raise ValueError("must be a time such as 2026-03-01T09:00:00Z")
+    return value
+
+
 def _to_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -128,7 +137,12 @@ def _to_utc(value: datetime) -> datetime:
         raise ValueError("is out of range") from error
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_to_utc), Field(examples=["2026-03-01T09:00:00Z"])]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_check_rfc3339),
+    AfterValidator(_to_utc),
+    Field(examples=["2026-03-01T09:00:00Z"]),
+]
 """A point in time (RFC 3339), with its zone; kept in UTC."""
 
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

@@ -1,3 +1,109 @@
-from fastapi import APIRouter
+"""The newest posts, for feed readers."""
+
+from email.utils import format_datetime
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from byline.authors.service import AuthorNotFound
+from byline.core.problems import problems
+from byline.feeds.atom import MEDIA_TYPE as ATOM
+from byline.feeds.atom import atom
+from byline.feeds.deps import AuthorFeed, SiteFeed, TagFeed
+from byline.feeds.json_feed import MEDIA_TYPE as JSON_FEED
+from byline.feeds.json_feed import JsonFeed, json_feed
+from byline.feeds.rss import MEDIA_TYPE as RSS
+from byline.feeds.rss import rss
+from byline.feeds.schemas import Feed
+from byline.tags.service import TagNotFound
 
 router = APIRouter(tags=["Feeds"])
+
+
+class FeedResponse(Response):
+    def __init__(self, feed: Feed) -> None:
+        headers = {"Content-Type": f"{self.media_type}; charset=utf-8"}
+        if feed.changed_at is not None:
+            headers["Last-Modified"] = format_datetime(feed.changed_at, usegmt=True)
+        super().__init__(feed, headers=headers)
+
+
+class RssResponse(FeedResponse):
+    media_type = RSS
+
+    def render(self, content: Feed) -> bytes:
+        return rss(content)
+
+
+class AtomResponse(FeedResponse):
+    media_type = ATOM
+
+    def render(self, content: Feed) -> bytes:
+        return atom(content)
+
+
+class JsonFeedResponse(FeedResponse, JSONResponse):  # the latter so that FastAPI documents the model
+    media_type = JSON_FEED
+
+    def render(self, content: Feed) -> bytes:
+        return json_feed(content)
+
+
+_TAG_PROBLEMS = problems(TagNotFound)
+_AUTHOR_PROBLEMS = problems(AuthorNotFound)
+
+
+@router.get("/feed.xml", response_class=RssResponse)
+async def get_site_rss(feed: SiteFeed) -> Response:
+    """The newest posts as RSS 2.0."""
+    return RssResponse(feed)
+
+
+@router.get("/atom.xml", response_class=AtomResponse)
+async def get_site_atom(feed: SiteFeed) -> Response:
+    """The newest posts as Atom (RFC 4287)."""
+    return AtomResponse(feed)
+
+
+@router.get("/feed.json", response_class=JsonFeedResponse, response_model=JsonFeed)
+async def get_site_json_feed(feed: SiteFeed) -> Response:
+    """The newest posts as JSON Feed 1.1."""
+    return JsonFeedResponse(feed)
+
+
+@router.get("/tags/{slug}/feed.xml", response_class=RssResponse, responses=_TAG_PROBLEMS)
+async def get_tag_rss(feed: TagFeed) -> Response:
+    """The newest posts with a tag as RSS 2.0."""
+    return RssResponse(feed)
+
+
+@router.get("/tags/{slug}/atom.xml", response_class=AtomResponse, responses=_TAG_PROBLEMS)
+async def get_tag_atom(feed: TagFeed) -> Response:
+    """The newest posts with a tag as Atom (RFC 4287)."""
+    return AtomResponse(feed)
+
+
+@router.get("/tags/{slug}/feed.json", response_class=JsonFeedResponse, response_model=JsonFeed, responses=_TAG_PROBLEMS)
+async def get_tag_json_feed(feed: TagFeed) -> Response:
+    """The newest posts with a tag as JSON Feed 1.1."""
+    return JsonFeedResponse(feed)
+
+
+@router.get("/authors/{slug}/feed.xml", response_class=RssResponse, responses=_AUTHOR_PROBLEMS)
+async def get_author_rss(feed: AuthorFeed) -> Response:
+    """The newest posts of an author as RSS 2.0."""
+    return RssResponse(feed)
+
+
+@router.get("/authors/{slug}/atom.xml", response_class=AtomResponse, responses=_AUTHOR_PROBLEMS)
+async def get_author_atom(feed: AuthorFeed) -> Response:
+    """The newest posts of an author as Atom (RFC 4287)."""
+    return AtomResponse(feed)
+
+
+@router.get(
+    "/authors/{slug}/feed.json", response_class=JsonFeedResponse, response_model=JsonFeed, responses=_AUTHOR_PROBLEMS
+)
+async def get_author_json_feed(feed: AuthorFeed) -> Response:
+    """The newest posts of an author as JSON Feed 1.1."""
+    return JsonFeedResponse(feed)

@@ -103,7 +103,7 @@ def _links(profile: dict[str, JsonValue]) -> dict[str, str]:
     links = {"website": website} if website else {}
     for label, value in (socials if isinstance(socials, dict) else {}).items():
         links |= _link(label, value)
-    for label in PROFILES.keys() & profile.keys():
+    for label in (label for label in PROFILES if label in profile):
         links |= _link(label, profile[label])
     return links
 

@@ -1,0 +1,77 @@
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/). What there is nothing to say on is left out."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import MISSING, BaseModel
+
+from byline.feeds.addresses import absolute
+from byline.feeds.schemas import Entry, EntryAuthor, Feed
+
+MEDIA_TYPE = "application/feed+json"
+
+
+class JsonFeedAuthor(BaseModel):
+    name: str
+    url: str
+    avatar: str | MISSING = MISSING
+
+
+class JsonFeedItem(BaseModel):
+    id: str
+    url: str
+    title: str
+    content_html: str
+    summary: str | MISSING = MISSING
+    image: str | MISSING = MISSING
+    date_published: datetime
+    date_modified: datetime
+    authors: list[JsonFeedAuthor]
+    tags: list[str]
+    language: str
+
+
+class JsonFeed(BaseModel):
+    """A JSON Feed, as https://www.jsonfeed.org/version/1.1/ describes it."""
+
+    version: Literal["https://jsonfeed.org/version/1.1"]
+    title: str
+    home_page_url: str
+    feed_url: str
+    description: str | MISSING = MISSING
+    language: str
+    items: list[JsonFeedItem]
+
+
+def json_feed(feed: Feed) -> bytes:
+    document = JsonFeed(
+        version="https://jsonfeed.org/version/1.1",
+        title=feed.title,
+        home_page_url=feed.home,
+        feed_url=feed.address("feed.json"),
+        description=feed.description or MISSING,
+        language=feed.language,
+        items=[_item(entry) for entry in feed.entries],
+    )
+    return document.model_dump_json().encode()
+
+
+def _item(entry: Entry) -> JsonFeedItem:
+    return JsonFeedItem(
+        id=entry.id.urn,
+        url=entry.url,
+        title=entry.title,
+        content_html=entry.content,
+        summary=entry.excerpt or MISSING,
+        image=entry.image or MISSING,
+        date_published=entry.published_at,
+        date_modified=entry.changed_at,
+        authors=[_author(author) for author in entry.authors],
+        tags=[tag.name for tag in entry.tags],
+        language=entry.language,
+    )
+
+
+def _author(author: EntryAuthor) -> JsonFeedAuthor:
+    avatar = absolute(author.avatar_url, base=author.url) if author.avatar_url else MISSING
+    return JsonFeedAuthor(name=author.name, url=author.url, avatar=avatar)

@@ -1,0 +1,47 @@
+"""RSS 2.0 (https://www.rssboard.org/rss-specification) with the modules that every reader knows: Content, Dublin Core
+and Atom's `link`. The words are escaped rather than CDATA, which could not hold `]]>`.
+"""
+
+from email.utils import format_datetime
+from xml.etree.ElementTree import Element
+
+from byline.feeds.elements import add, document
+from byline.feeds.schemas import Entry, Feed
+
+MEDIA_TYPE = "application/rss+xml"
+
+_NAMESPACES = {
+    "xmlns:atom": "http://www.w3.org/2005/Atom",
+    "xmlns:content": "http://purl.org/rss/1.0/modules/content/",
+    "xmlns:dc": "http://purl.org/dc/elements/1.1/",
+}
+
+
+def rss(feed: Feed) -> bytes:
+    root = Element("rss", {"version": "2.0", **_NAMESPACES})
+    channel = add(root, "channel")
+    add(channel, "title", feed.title)
+    add(channel, "link", feed.home)
+    add(channel, "description", feed.description or feed.title)  # required, and not to be blank
+    add(channel, "language", feed.language)
+    if feed.changed_at is not None:
+        add(channel, "lastBuildDate", format_datetime(feed.changed_at, usegmt=True))
+    add(channel, "atom:link", rel="self", type=MEDIA_TYPE, href=feed.address("feed.xml"))
+    for entry in feed.entries:
+        _add_item(channel, entry)
+    return document(root)
+
+
+def _add_item(channel: Element, entry: Entry) -> None:
+    item = add(channel, "item")
+    add(item, "title", entry.title)
+    add(item, "link", entry.url)
+    add(item, "guid", entry.id.urn, isPermaLink="false")
+    for author in entry.authors:
+        add(item, "dc:creator", author.name)  # RSS's own `author` is an email address
+    for tag in entry.tags:
+        add(item, "category", tag.name)
+    add(item, "pubDate", format_datetime(entry.published_at, usegmt=True))
+    if entry.excerpt:
+        add(item, "description", entry.excerpt)
+    add(item, "content:encoded", entry.content)
