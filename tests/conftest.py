@@ -56,7 +56,7 @@ async def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
 
 @pytest.fixture(scope="session")
 def settings(database_url: str) -> Settings:
-    return Settings(_env_file=None, database_url=SecretStr(database_url), site_url="https://blog.example")  # type: ignore[call-arg]
+    return Settings(_env_file=None, database_url=SecretStr(database_url), site_url="https://blog.example")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from byline.core.settings import Settings
 from tests import make
 from tests.conftest import create_database
 
-DOCUMENT = create_app(Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere"))).openapi()  # type: ignore[call-arg]
+DOCUMENT = create_app(Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere"))).openapi()
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 PUBLIC = {"/livez", "/readyz", "/v1/auth/token"}
 
@@ -42,7 +42,7 @@ CHECKED = [check for check in CHECKS.get_all() if check.__name__ not in EXCLUDED
 async def server(postgres: EmbeddedPostgres, worker_id: str) -> Any:
     """A real server on a database of its own, with a few rows in it; its address and an owner's token."""
     url = await create_database(postgres, f"byline_{worker_id}_openapi")
-    settings = Settings(_env_file=None, database_url=SecretStr(url))  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, database_url=SecretStr(url))
     app = create_app(settings)
     await migrate(app.state.database.engine)
     async with app.state.sessions.begin() as session:
@@ -85,7 +85,7 @@ def test_an_operation_answers_as_described(server: tuple[str, str], method: str,
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
-    def fuzz(case: schemathesis.Case) -> None:
-        case.call_and_validate(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, checks=CHECKED)
+    def fuzz(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, checks=CHECKED)  # type: ignore[arg-type]
 
     fuzz()

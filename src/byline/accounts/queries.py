@@ -7,7 +7,7 @@ from byline.accounts.models import Session, User
 
 
 def user_with_email(email: str) -> Select[User]:
-    return select(User).where(func.lower(User.email) == email.lower())
+    return select(User).where(func.lower(User.email) == func.lower(email))
 
 
 def live_session(token_hash: bytes, now: datetime) -> Select[Session]:

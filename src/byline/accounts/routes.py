@@ -38,7 +38,12 @@ async def create_token(
     )
 
 
-@router.delete("/token", status_code=status.HTTP_204_NO_CONTENT, responses=problems(Unauthenticated, InvalidToken))
+@router.delete(
+    "/token",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problems(Unauthenticated, InvalidToken),
+)
 async def revoke_token(caller: AnyCaller, session: SessionDep) -> None:
     """Sign out: the token that this request carries is good for nothing from now on."""
     await service.sign_out(session, caller)

@@ -56,7 +56,10 @@ def _nobody() -> str:
 
 
 def _is_right(password: str, user: User | None) -> bool:
-    return _passwords.verify(password[:1000], user.password_hash if user is not None else _nobody())
+    # A form can carry half a surrogate pair, which UTF-8 cannot: no password has one.
+    return _passwords.verify(
+        password[:1000].encode(errors="replace"), user.password_hash if user is not None else _nobody()
+    )
 
 
 async def create_owner(session: AsyncSession, *, email: str, name: str, password: str) -> User:
@@ -82,8 +85,8 @@ async def sign_in(
 
     Raises WrongCredentials, UnknownScope.
     """
-    user = await session.scalar(queries.user_with_email(email))
-    async with _hashing:
+    async with _hashing:  # before the query: what waits here holds no connection
+        user = await session.scalar(queries.user_with_email(email))
         right = await asyncio.to_thread(_is_right, password, user)
     if user is None or not right:
         raise WrongCredentials()

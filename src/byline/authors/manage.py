@@ -59,6 +59,7 @@ async def update_author(
 @router.delete(
     "/{author_id}",
     status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
     responses=problems(service.AuthorNotFound, service.AuthorHasPosts, StaleVersion, VersionRequired),
 )
 async def delete_author(author: EditableAuthor, session: SessionDep) -> None:

@@ -26,17 +26,15 @@ class RequestId:
             return
         wanted = Headers(scope=scope).get("x-request-id", "")
         current = wanted if _REQUEST_ID.fullmatch(wanted) else uuid4().hex
-        token = request_id.set(current)
+        # Never reset: a failure that nobody expected is answered outside of this middleware, and names it too.
+        request_id.set(current)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["X-Request-ID"] = current
             await send(message)
 
-        try:
-            await self.app(scope, receive, send_with_id)
-        finally:
-            request_id.reset(token)
+        await self.app(scope, receive, send_with_id)
 
 
 class ConditionalGet:
@@ -109,12 +107,13 @@ def parse_if_match(header: str) -> frozenset[int] | None:
     if not re.fullmatch(rf"\s*{_ETAG.pattern}(\s*,\s*{_ETAG.pattern})*\s*", header):
         raise ValueError('If-Match takes the ETag that you read, such as "7"')
     strong = (tag[1:-1] for tag in _ETAG.findall(header) if not tag.startswith("W/"))
-    return frozenset(int(tag) for tag in strong if re.fullmatch(r"[0-9]{1,18}", tag))
+    return frozenset(int(tag) for tag in strong if re.fullmatch(r"[1-9][0-9]{0,17}", tag))
 
 
 def prefers(accept: str, wanted: str, other: str) -> bool:
-    """Whether an `Accept` header (RFC 9110 §12.5.1) names `wanted` and ranks it above `other`."""
-    return _quality(accept, wanted, wildcards=False) > _quality(accept, other, wildcards=True)
+    """Whether an `Accept` header (RFC 9110 §12.5.1) names `wanted` and ranks it above `other`, or with a wildcard."""
+    ranked, named = _quality(accept, wanted, wildcards=False), _quality(accept, other, wildcards=False)
+    return ranked > named and ranked >= _quality(accept, other, wildcards=True)
 
 
 def _quality(accept: str, media_type: str, *, wildcards: bool) -> float:

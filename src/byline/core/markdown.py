@@ -30,6 +30,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.footnote.index import footnote_ref
 from pygments import format as format_tokens
 from pygments.formatters import HtmlFormatter
+from pygments.lexer import DelegatingLexer
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
@@ -249,12 +250,13 @@ def _math_in_line(self: Any, tokens: Sequence[Token], index: int, options: Optio
 class _Highlighter:
     """Colours the code of one document by classes, as long as that takes no more than SECONDS.
 
-    Pygments' lexers are made for honest code: most have shapes on which they take quadratic time and some worse. What
-    is too long, too wide or too slow stays plain. The seconds are those of this thread, so load elsewhere is nothing.
+    Pygments' lexers are made for honest code: on hostile code most take quadratic time, some worse. So what is too long,
+    too wide or too slow stays plain. Seconds are those that this thread computes: load on the machine changes nothing.
     """
 
     SECONDS = 2.0
     MAX_LENGTH = 20_000
+    MAX_LENGTH_OF_TEMPLATE = 4_000  # two languages in one: such lexers do all their work before the first token
     MAX_LINE = 500
 
     def __init__(self) -> None:
@@ -267,6 +269,8 @@ class _Highlighter:
         try:
             lexer = get_lexer_by_name(language.split(",")[0], stripnl=False)
         except ClassNotFound:
+            return ""
+        if isinstance(lexer, DelegatingLexer) and len(code) > self.MAX_LENGTH_OF_TEMPLATE:
             return ""
         began = thread_time()
         tokens = list(takewhile(lambda _: thread_time() - began < self.left, lexer.get_tokens(code)))

@@ -51,7 +51,7 @@ async def paginate(
     id_column: InstrumentedAttribute[UUID],
     secret: str,
 ) -> Rows[R]:
-    """One page of the rows that `statement` selects, in the order of `sort`: a key of `sorts`, `-` before it to descend.
+    """One page of the rows that `statement` selects, in the order of `sort`: a key of `sorts`, with `-` to descend.
 
     `id_column` decides between equal values. Raises InvalidCursor.
     """
@@ -85,7 +85,11 @@ def _after(
 def _encode(sort: str, value: Any, row_id: UUID, secret: str) -> str:
     text = value.isoformat() if isinstance(value, datetime) else value
     payload = json.dumps([sort, text, str(row_id)], ensure_ascii=False, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_signature(payload, secret) + payload).rstrip(b"=").decode()
+    return _base64(_signature(payload, secret) + payload)
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, UUID]:
@@ -94,7 +98,8 @@ def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, UUID]:
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor(pointer="/query/cursor") from error
     signature, payload = signed[:12], signed[12:]
-    if not hmac.compare_digest(signature, _signature(payload, secret)):
+    # The decoder skips what is no base64, so more than one text would stand for the same bytes.
+    if _base64(signed) != cursor or not hmac.compare_digest(signature, _signature(payload, secret)):
         raise InvalidCursor(pointer="/query/cursor")
     made_for, value, row_id = json.loads(payload)
     if made_for != sort:

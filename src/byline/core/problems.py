@@ -79,7 +79,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _unavailable)
-    app.add_exception_handler(ConnectionError, _unavailable)
+    app.add_exception_handler(OSError, _unavailable)  # refused, timed out, no such host: only the database is far
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -121,14 +121,17 @@ async def _byline_error(request: Request, error: Exception) -> Response:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"pointer": _pointer(found["loc"]), "detail": found["msg"].removeprefix("Value error, ")}
-        for found in error.errors()
+        {"pointer": _pointer(found), "detail": found["msg"].removeprefix("Value error, ")} for found in error.errors()
     ]
     return _render(request, 422, Invalid.code, Invalid.title, errors=errors)
 
 
-def _pointer(loc: Sequence[str | int]) -> str:
-    steps = list(loc[1:] if loc and loc[0] == "body" else loc)
+def _pointer(found: dict[str, Any]) -> str:
+    """Where it is: what `core.schemas` looks at as a whole says by `loc` in the context where in there."""
+    if found["type"] == "json_invalid":
+        return ""  # it has an offset in place of the member's name
+    loc = (*found["loc"], *found.get("ctx", {}).get("loc", ()))
+    steps = loc[1:] if loc[0] == "body" else loc
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
@@ -178,4 +181,5 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s [%s] failed", request.method, request.url.path, request_id.get(), exc_info=error)
-    return _render(request, 500, "internal_error", "Something went wrong on our side")
+    headers = {"X-Request-ID": request_id.get()}  # the middleware that sends it elsewhere may have been left behind
+    return _render(request, 500, "internal_error", "Something went wrong on our side", headers=headers)

@@ -203,8 +203,8 @@ class _Tree:
     def _close_before_block(self, name: str) -> None:
         if (paragraph := self._innermost({"p"})) >= 0:
             self.close(paragraph)
-        elif name in HEADINGS and self.open and self.open[-1] in HEADINGS:
-            self.close(len(self.open) - 1)
+        if name in HEADINGS and (headings := [index for index, name in enumerate(self.open) if name in HEADINGS]):
+            self.close(headings[0])
 
     def _innermost(self, names: set[str]) -> int:
         """The index of the innermost open element of these, -1 for none. Only parts of tables look out of a cell."""

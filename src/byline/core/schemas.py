@@ -20,8 +20,12 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from byline.core.slugs import MAX_LENGTH, is_slug
+
+MAX_DEPTH = 100
+"""How deep arrays and objects may be nested in what clients send."""
 
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -34,26 +38,36 @@ class Input(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unstorable(cls, data: Any) -> Any:
-        _check_storable(data, "")
+        _check_storable(data)
         return data
 
 
-def _check_storable(value: Any, where: str) -> None:
-    """JSON allows what PostgreSQL's text and jsonb do not: NUL, lone surrogates, and (in Python) NaN and Infinity."""
+def _check_storable(value: Any, *steps: str | int) -> None:
+    """JSON allows what PostgreSQL's text and jsonb do not: NUL, lone surrogates, and (in Python) NaN and Infinity.
+
+    `steps` lead to the value; the context of the error has them as `loc`.
+    """
     match value:
         case str() if _UNSTORABLE.search(value):
-            raise ValueError(f"{where or 'the text'} holds a NUL character or half a surrogate pair")
+            raise _unfit("holds a NUL character or half a surrogate pair", *steps)
         case float() if not math.isfinite(value):
-            raise ValueError(f"{where or 'the number'} is not a finite number")
+            raise _unfit("is not a finite number", *steps)
+        case dict() | list() if len(steps) > MAX_DEPTH:
+            raise _unfit(f"is nested more than {MAX_DEPTH} levels deep", *steps[:1])
         case dict():
             for key, item in value.items():
-                _check_storable(key, f"{where}/{key!r}")
-                _check_storable(item, f"{where}/{key}")
+                if isinstance(key, str) and _UNSTORABLE.search(key):
+                    raise _unfit(f"has the key {key!a}, with a NUL character or half a surrogate pair", *steps)
+                _check_storable(item, *steps, key)
         case list():
             for position, item in enumerate(value):
-                _check_storable(item, f"{where}/{position}")
+                _check_storable(item, *steps, position)
         case _:
             pass
+
+
+def _unfit(message: str, *steps: str | int) -> PydanticCustomError:
+    return PydanticCustomError("unfit", "{reason}", {"reason": message, "loc": steps})
 
 
 class Output(BaseModel):
@@ -132,9 +146,12 @@ def _check_rfc3339(value: Any) -> Any:
 
 def _to_utc(value: datetime) -> datetime:
     try:
-        return value.astimezone(UTC)
+        moment = value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is out of range") from error
+    if moment.replace(tzinfo=None) in {datetime.min, datetime.max}:  # asyncpg takes these for minus and plus infinity
+        raise ValueError("is out of range")
+    return moment
 
 
 Moment = Annotated[
@@ -168,7 +185,8 @@ class PageQuery(Input):
     """The parameters that every list takes."""
 
     limit: int = Field(20, ge=1, le=100, description="How many, at most.")
-    cursor: str | None = Field(None, max_length=2000, description="`next_cursor` of the page before.")
+    # A title of 500 characters that JSON escapes, each with six, makes a cursor of 4,200.
+    cursor: str | None = Field(None, max_length=5000, description="`next_cursor` of the page before.")
     count: bool = Field(False, description="Add `total`, the number of all that match.")
 
 

@@ -4,7 +4,7 @@ import unicodedata
 from itertools import chain, count
 
 from slugify import slugify
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -34,8 +34,12 @@ def is_slug(text: str) -> bool:
 async def free_slug(
     session: AsyncSession, column: InstrumentedAttribute[str], wanted: str, *where: ColumnElement[bool]
 ) -> str:
-    """`wanted`, or the first of `wanted-2`, `wanted-3`, … that no row which meets `where` has in `column`."""
+    """`wanted`, or the first of `wanted-2`, `wanted-3`, … that no row which meets `where` has in `column`.
+
+    Whoever else wants it at the same time waits for the end of this transaction.
+    """
     stem = wanted[: MAX_LENGTH - 8]
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{column}:{stem}", 0))))
     taken = set(await session.scalars(select(column).where(column.startswith(stem, autoescape=True), *where)))
     candidates = chain([wanted], (f"{stem}-{number}" for number in count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)

@@ -12,7 +12,7 @@ _NAMESPACE = "http://www.w3.org/2005/Atom"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # a feed has to say when it changed, even if nothing was ever in it
 
 
-def atom(feed: Feed) -> bytes:
+def write(feed: Feed) -> bytes:
     root = Element("feed", {"xmlns": _NAMESPACE, "xml:lang": feed.language})
     add(root, "title", feed.title)
     if feed.description:

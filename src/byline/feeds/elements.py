@@ -13,4 +13,5 @@ def add(parent: Element, name: str, text: str = "", **attributes: str) -> Elemen
 
 
 def document(root: Element) -> bytes:
-    return tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return written

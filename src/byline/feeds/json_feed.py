@@ -43,7 +43,7 @@ class JsonFeed(BaseModel):
     items: list[JsonFeedItem]
 
 
-def json_feed(feed: Feed) -> bytes:
+def write(feed: Feed) -> bytes:
     document = JsonFeed(
         version="https://jsonfeed.org/version/1.1",
         title=feed.title,

@@ -7,13 +7,9 @@ from fastapi.responses import JSONResponse
 
 from byline.authors.service import AuthorNotFound
 from byline.core.problems import problems
-from byline.feeds.atom import MEDIA_TYPE as ATOM
-from byline.feeds.atom import atom
+from byline.feeds import atom, json_feed, rss
 from byline.feeds.deps import AuthorFeed, SiteFeed, TagFeed
-from byline.feeds.json_feed import MEDIA_TYPE as JSON_FEED
-from byline.feeds.json_feed import JsonFeed, json_feed
-from byline.feeds.rss import MEDIA_TYPE as RSS
-from byline.feeds.rss import rss
+from byline.feeds.json_feed import JsonFeed
 from byline.feeds.schemas import Feed
 from byline.tags.service import TagNotFound
 
@@ -21,32 +17,32 @@ router = APIRouter(tags=["Feeds"])
 
 
 class FeedResponse(Response):
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, status_code: int = 200) -> None:  # FastAPI documents the default
         headers = {"Content-Type": f"{self.media_type}; charset=utf-8"}
         if feed.changed_at is not None:
             headers["Last-Modified"] = format_datetime(feed.changed_at, usegmt=True)
-        super().__init__(feed, headers=headers)
+        super().__init__(feed, status_code, headers)
 
 
 class RssResponse(FeedResponse):
-    media_type = RSS
+    media_type = rss.MEDIA_TYPE
 
     def render(self, content: Feed) -> bytes:
-        return rss(content)
+        return rss.write(content)
 
 
 class AtomResponse(FeedResponse):
-    media_type = ATOM
+    media_type = atom.MEDIA_TYPE
 
     def render(self, content: Feed) -> bytes:
-        return atom(content)
+        return atom.write(content)
 
 
 class JsonFeedResponse(FeedResponse, JSONResponse):  # the latter so that FastAPI documents the model
-    media_type = JSON_FEED
+    media_type = json_feed.MEDIA_TYPE
 
     def render(self, content: Feed) -> bytes:
-        return json_feed(content)
+        return json_feed.write(content)
 
 
 _TAG_PROBLEMS = problems(TagNotFound)

@@ -3,6 +3,7 @@ and Atom's `link`. The words are escaped rather than CDATA, which could not hold
 """
 
 from email.utils import format_datetime
+from html import escape
 from xml.etree.ElementTree import Element
 
 from byline.feeds.elements import add, document
@@ -17,7 +18,7 @@ _NAMESPACES = {
 }
 
 
-def rss(feed: Feed) -> bytes:
+def write(feed: Feed) -> bytes:
     root = Element("rss", {"version": "2.0", **_NAMESPACES})
     channel = add(root, "channel")
     add(channel, "title", feed.title)
@@ -43,5 +44,5 @@ def _add_item(channel: Element, entry: Entry) -> None:
         add(item, "category", tag.name)
     add(item, "pubDate", format_datetime(entry.published_at, usegmt=True))
     if entry.excerpt:
-        add(item, "description", entry.excerpt)
+        add(item, "description", escape(entry.excerpt, quote=False))  # readers take it for HTML, as the RSS text says
     add(item, "content:encoded", entry.content)

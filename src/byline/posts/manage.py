@@ -79,7 +79,12 @@ async def update_post(
     return await _draft(post, session, settings, response)
 
 
-@router.delete("/{post_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(*_CONCURRENCY))
+@router.delete(
+    "/{post_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*_CONCURRENCY),
+)
 async def delete_post(post: EditablePost, caller: PostWriter, session: SessionDep) -> None:
     """Move it to the trash."""
     await service.trash(session, post, caller=caller)
@@ -99,7 +104,7 @@ async def publish_post(
     return await _draft(post, session, settings, response)
 
 
-@router.post("/{post_id}/unpublish", responses=problems(*_CONCURRENCY, publishing.NotPublished))
+@router.post("/{post_id}/unpublish", responses=problems(*_CONCURRENCY, publishing.NotPublished, service.SlugTaken))
 async def unpublish_post(
     post: PublishablePost, caller: PostPublisher, session: SessionDep, settings: SettingsDep, response: Response
 ) -> PostDraft:

@@ -47,7 +47,7 @@ def path_of(kind: str, slug: str) -> str:
 
 
 class Post(Row, Base):
-    """`version` is the number of the newest revision; `live_version` that of the one the row shows, while it is live."""
+    """`version` is the number of the newest revision; `live_version` that of what the row shows, while it is live."""
 
     __tablename__ = "posts"
     __table_args__ = (

@@ -40,7 +40,7 @@ async def publish(session: AsyncSession, post: Post, wish: PostPublish, *, calle
 
 
 async def unpublish(session: AsyncSession, post: Post, *, caller: Caller | None) -> Post:
-    """Readers see it no more; its address and its date are kept for the next time. Raises NotPublished."""
+    """Readers see it no more; its address and its date are kept for the next time. Raises NotPublished, SlugTaken."""
     if not post.is_live:
         raise NotPublished()
     content = await service.newest_content(session, post)

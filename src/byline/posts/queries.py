@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -67,7 +67,7 @@ def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
     if filters.series is not None:
         conditions.append(Post.series_id.in_(select(Series.id).where(Series.slug == filters.series)))
     if filters.language is not None:
-        conditions.append(Post.language == filters.language)
+        conditions.append(func.lower(Post.language) == filters.language.lower())
     if filters.featured is not None:
         conditions.append(Post.featured == filters.featured)
     if filters.published_after is not None:
@@ -97,7 +97,7 @@ def managed(query: ManagedPostQuery, now: datetime) -> Select[Post]:
 def shown(
     model: type[Output], names: frozenset[str] | None = None, *, sort: InstrumentedAttribute[Any] = Post.id
 ) -> list[ORMOption]:
-    """Loads what the answer needs, or only the named fields of it: at most three more queries, for any number of rows."""
+    """Loads what the answer needs, or the named fields of it: at most three more queries, for any number of rows."""
     names = frozenset(model.model_fields) if names is None else names
     columns = [column for name in names for column in _COLUMNS.get(name) or (getattr(Post, name),)]
     options: list[ORMOption] = [load_only(sort, *columns, raiseload=True)]

@@ -67,7 +67,7 @@ class PostCreate(Input):
     canonical_url: WebAddress | None = Field(None, description="Where it was published first.")
     meta_title: ShortText | None = None
     meta_description: Excerpt | None = None
-    custom: Custom = {}
+    custom: Custom = Field({})
     message: ShortText | None = Field(None, description="A note on this version, for the desk.")
 
 

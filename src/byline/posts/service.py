@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -82,6 +81,7 @@ async def trash(session: AsyncSession, post: Post, *, caller: Caller | None) -> 
     content = await newest_content(session, post)
     post.version += 1
     post.deleted_at = datetime.now(UTC)
+    await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))  # else they could not be deleted
     await record(session, post, content, caller=caller, message="Moved to the trash")
 
 
@@ -165,25 +165,24 @@ async def _ids(
     """The ids of what is named by slug or id, in order and each once. Raises UnknownReference."""
     if not named:
         return []
-    rows = await session.execute(
-        select(model.id, model.slug).where(or_(model.slug.in_(named), model.id.in_(_uuids(named))))
-    )
+    ids = [row_id for row_id in map(_uuid, named) if row_id is not None]
+    rows = await session.execute(select(model.id, model.slug).where(or_(model.slug.in_(named), model.id.in_(ids))))
     known: dict[str, UUID] = {}
     for row_id, slug in rows:
         known |= {str(row_id): row_id, slug: row_id}
-    for position, name in enumerate(named):
+    names = [name if name in known else str(_uuid(name) or name) for name in named]
+    for position, name in enumerate(names):
         if name not in known:
             where = pointer if pointer == "/series" else f"{pointer}/{position}"
             raise UnknownReference(f"there is no {name!r}", pointer=where)
-    return list(dict.fromkeys(known[name] for name in named))
+    return list(dict.fromkeys(known[name] for name in names))
 
 
-def _uuids(texts: Sequence[str]) -> list[UUID]:
-    found = []
-    for text in texts:
-        with suppress(ValueError):
-            found.append(UUID(text))
-    return found
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _rivals(kind: str) -> tuple[Any, ...]:

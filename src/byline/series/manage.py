@@ -59,6 +59,7 @@ async def update_series(
 @router.delete(
     "/{series_id}",
     status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
     responses=problems(service.SeriesNotFound, StaleVersion, VersionRequired),
 )
 async def delete_series(series: EditableSeries, session: SessionDep) -> None:

@@ -59,6 +59,7 @@ async def update_tag(
 @router.delete(
     "/{tag_id}",
     status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
     responses=problems(service.TagNotFound, StaleVersion, VersionRequired),
 )
 async def delete_tag(tag: EditableTag, session: SessionDep) -> None:

@@ -30,6 +30,7 @@ class UnfitParent(Invalid):
 async def create(session: AsyncSession, new: TagCreate) -> Tag:
     """Raises TagSlugTaken for a slug that was asked for, UnfitParent."""
     fields: dict[str, Any] = new.model_dump()
+    await _check_parent(session, new.parent_id)
     if new.slug is None:
         fields["slug"] = await free_slug(session, Tag.slug, slug_from(new.name, fallback="tag"))
     tag = Tag(**fields)
@@ -42,11 +43,17 @@ async def update(session: AsyncSession, tag: Tag, changes: TagUpdate) -> Tag:
     """Raises TagSlugTaken, UnfitParent."""
     fields = changes.model_dump()
     parent_id: UUID | None = fields.get("parent_id")
+    await _check_parent(session, parent_id)
     if parent_id is not None and await session.scalar(queries.stands_under(parent_id, tag.id)):
         raise UnfitParent(pointer="/parent_id")
     tag.change(fields)
     await session.flush()
     return tag
+
+
+async def _check_parent(session: AsyncSession, parent_id: UUID | None) -> None:
+    if parent_id is not None and await session.get(Tag, parent_id) is None:
+        raise UnfitParent(f"there is no {str(parent_id)!r}", pointer="/parent_id")
 
 
 async def delete(session: AsyncSession, tag: Tag) -> None:

@@ -1,0 +1,246 @@
+"""The command as its users run it: real processes, a data folder of their own, signals."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from byline import __version__
+from byline.core.embedded import EmbeddedPostgres
+
+BYLINE = str(Path(sys.executable).with_name("byline"))
+PATIENCE = 60.0  # seconds: shared machines are slow at times
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder to stand in. Whatever a failed test left running there is ended."""
+    yield tmp_path
+    for process in psutil.process_iter(["cwd", "environ"]):
+        stands_in, environment = process.info["cwd"] or "", process.info["environ"] or {}
+        if stands_in.startswith(str(tmp_path)) or environment.get("BYLINE_DATA_DIR", "").startswith(str(tmp_path)):
+            process.kill()
+
+
+def environment(place: Path, **settings: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BYLINE_")}
+    return {**inherited, "BYLINE_DATA_DIR": str(place / "data"), "PYTHONUNBUFFERED": "1", **settings}
+
+
+def byline(place: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BYLINE, *arguments],
+        cwd=place,
+        env=environment(place, **settings),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.05)
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def databases(place: Path) -> list[psutil.Process]:
+    """The PostgreSQL servers that run on the data folder."""
+    return [
+        process
+        for process in psutil.process_iter(["name", "cwd", "status"])
+        if process.info["name"] == "postgres"
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+        and (process.info["cwd"] or "").startswith(str(place / "data"))
+    ]
+
+
+@contextmanager
+def serving(place: Path, *arguments: str, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]", Path]]:
+    """The address of a running `byline serve`, its process, and the file with what it said."""
+    port, log = free_port(), place / "serve.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [BYLINE, "serve", "--port", str(port), *arguments],
+            cwd=place,
+            env=environment(place, **settings),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: answers(address) or process.poll() is not None, "it serves")
+        assert process.poll() is None, log.read_text()
+        yield address, process, log
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_first_start_makes_a_publication_and_tells_where_to_look(place: Path) -> None:
+    with serving(place) as (address, process, log):
+        said = log.read_text()
+        assert f"{address}/docs" in said and f"{address}/feed.xml" in said
+        login = re.search(r"Owner +(\S+) +password: (\S+)", said)
+        assert login is not None
+        form = {"username": login[1], "password": login[2]}
+        token = httpx.post(f"{address}/v1/auth/token", data=form).raise_for_status().json()["access_token"]
+        mine = httpx.get(f"{address}/v1/manage/posts", headers={"Authorization": f"Bearer {token}"})
+        assert {post["status"] for post in mine.raise_for_status().json()["data"]} == {"published", "draft"}
+        posts = httpx.get(f"{address}/v1/posts?count=true").json()
+        assert posts["total"] >= 9
+        assert posts["data"][0]["url"].startswith(address)
+        assert len(httpx.get(f"{address}/v1/authors").json()["data"]) >= 3
+        assert httpx.get(f"{address}/docs").status_code == 200
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert databases(place) == []
+
+
+def test_several_workers_share_one_database_and_kill_9_leaves_one_that_the_next_start_takes_over(place: Path) -> None:
+    with serving(place, "--workers", "2", "--no-demo") as (address, process, _):
+        assert httpx.get(f"{address}/v1/posts").json()["data"] == []
+        workers = [child for child in psutil.Process(process.pid).children() if "postgres" not in child.name()]
+        process.kill()
+        process.wait()
+        for worker in workers:
+            worker.kill() if worker.is_running() else None
+    assert len([server for server in databases(place) if server.ppid() not in {s.pid for s in databases(place)}]) == 1
+    assert byline(place, "migrate").returncode == 0
+    assert databases(place) == []
+
+
+def test_an_owner_can_sign_in(place: Path) -> None:
+    made = byline(
+        place, "create-owner", "--email", "ada@example.com", "--name", "Ada", "--password-stdin", stdin="a long one\n"
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    again = byline(place, "create-owner", "--email", "ADA@example.com", "--password-stdin", stdin="a long one\n")
+    assert again.returncode == 1 and "Another user has this e-mail address" in again.stderr
+    short = byline(place, "create-owner", "--email", "b@example.com", "--password-stdin", stdin="short\n")
+    assert short.returncode == 1 and "8 to 1,000 characters" in short.stderr
+    with serving(place, "--workers", "1") as (address, process, _):
+        form = {"username": "ada@example.com", "password": "a long one"}
+        assert httpx.post(f"{address}/v1/auth/token", data=form).status_code == 200
+        assert httpx.get(f"{address}/v1/posts").json()["data"] == []  # no demo where there is somebody already
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+    assert databases(place) == []
+
+
+def test_import_prints_a_report_and_nothing_else(place: Path) -> None:
+    blog = place / "blog"
+    blog.mkdir()
+    (blog / "good.md").write_text("---\ntitle: Good\n---\nText.\n")
+    (blog / "bad.md").write_text("---\ntitle: [\n---\n")
+    run = byline(place, "import", "markdown", "blog", "--json")
+    assert run.returncode == 1
+    report = json.loads(run.stdout)
+    assert {name: report[name] for name in ("created", "updated", "unchanged", "skipped", "failed")} == {
+        "created": 1,
+        "updated": 0,
+        "unchanged": 0,
+        "skipped": 0,
+        "failed": 1,
+    }
+    assert {item["path"]: item["outcome"] for item in report["items"]} == {"good.md": "created", "bad.md": "failed"}
+    (blog / "bad.md").unlink()
+    plain = byline(place, "import", "markdown", "blog")
+    assert plain.returncode == 0 and "1 unchanged" in plain.stdout
+
+
+@pytest.mark.parametrize("victim", ["importer", "database"])
+def test_an_import_that_was_killed_goes_on_where_it_ended(place: Path, victim: str) -> None:
+    blog = place / "blog"
+    blog.mkdir()
+    for number in range(60):
+        about = f"title: Post {number % 50}\ntags: [t{number % 7}]\nauthor: A{number % 3}\naliases: /old/{number}"
+        head = f"---\n{about}\n---\n"
+        (blog / f"{number:03}.md").write_text(head + f"Text {number}.\n" * 200)
+    with EmbeddedPostgres(place / "data" / "postgres") as server:
+        importer = subprocess.Popen([BYLINE, "import", "markdown", "blog"], cwd=place, env=environment(place))
+        while count(server, "posts") < 10:
+            assert importer.poll() is None
+        if victim == "importer":
+            importer.kill()
+        else:
+            [postmaster] = [s for s in databases(place) if s.ppid() not in {other.pid for other in databases(place)}]
+            postmaster.kill()
+        assert importer.wait(PATIENCE) != 0
+
+    run = byline(place, "import", "markdown", "blog", "--json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert report["created"] + report["unchanged"] == 60
+    assert 10 <= report["unchanged"] < 60
+    with EmbeddedPostgres(place / "data" / "postgres") as server:
+        found = {table: count(server, table) for table in ("posts", "tags", "authors", "redirects", "revisions")}
+    assert found == {"posts": 60, "tags": 7, "authors": 3, "redirects": 60, "revisions": 120}
+
+
+def count(server: EmbeddedPostgres, table: str) -> int:
+    """How many rows there are; none where the table is not made yet."""
+
+    async def ask() -> int:
+        engine = create_async_engine(server.url())
+        try:
+            async with engine.connect() as connection:
+                if await connection.scalar(text("select to_regclass(:table)"), {"table": table}) is None:
+                    return 0
+                return await connection.scalar(text(f"select count(*) from {table}")) or 0
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(ask())
+
+
+def test_what_the_operator_can_mend_is_said_in_a_sentence(place: Path) -> None:
+    production = byline(place, "migrate", BYLINE_ENVIRONMENT="production")
+    assert production.returncode == 1
+    assert "BYLINE_SECRET_KEY" in production.stderr and "Traceback" not in production.stderr
+    address = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/nothing"
+    unreachable = byline(place, "migrate", BYLINE_DATABASE_URL=address)
+    assert unreachable.returncode == 1
+    assert "database" in unreachable.stderr and "Traceback" not in unreachable.stderr
+    assert "secret" not in unreachable.stderr
+
+
+def test_openapi_needs_no_database(place: Path) -> None:
+    printed = byline(place, "openapi")
+    assert json.loads(printed.stdout)["info"] | {"description": ""} == {
+        "title": "Byline",
+        "version": __version__,
+        "description": "",
+    }
+    assert not (place / "data").exists()
