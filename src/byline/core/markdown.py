@@ -250,8 +250,8 @@ def _math_in_line(self: Any, tokens: Sequence[Token], index: int, options: Optio
 class _Highlighter:
     """Colours the code of one document by classes, as long as that takes no more than SECONDS.
 
-    Pygments' lexers are made for honest code: on hostile code most take quadratic time, some worse. So what is too long,
-    too wide or too slow stays plain. Seconds are those that this thread computes: load on the machine changes nothing.
+    Pygments' lexers are made for honest code: on hostile code most take quadratic time, some worse. So what is too
+    long, too wide or too slow stays plain. Seconds are those that this thread computes, whatever else the machine does.
     """
 
     SECONDS = 2.0
