@@ -30,9 +30,9 @@ from byline.core.errors import BylineError
 from byline.core.migrations import migrate as migrate_database
 from byline.core.settings import Environment, Settings
 from byline.transfer.importing import import_documents
-from byline.transfer.markdown import read
+from byline.transfer.markdown.reader import read
+from byline.transfer.markdown.sources import find_sources
 from byline.transfer.report import Item, Outcome, Report
-from byline.transfer.sources import find_sources
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 import_app = typer.Typer(no_args_is_help=True, help="Bring in what was written elsewhere.")

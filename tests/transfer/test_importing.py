@@ -14,7 +14,7 @@ from byline.redirects.models import Redirect
 from byline.series.models import Series
 from byline.tags.models import Tag
 from byline.transfer.importing import import_documents
-from byline.transfer.markdown import read_folder
+from byline.transfer.markdown.reader import read_folder
 from byline.transfer.report import Report
 from tests.conftest import Sessions
 from tests.corpora import corpus

@@ -12,7 +12,7 @@ from byline.authors import service as authors
 from byline.authors.schemas import AuthorCreate
 from byline.posts.models import Post
 from byline.transfer.importing import import_documents
-from byline.transfer.markdown import read_folder
+from byline.transfer.markdown.reader import read_folder
 
 PUBLICATION = Path(__file__).parent / "publication"
 OWNER_EMAIL = "owner@byline.example"

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.transfer.documents import CannotRead
-from byline.transfer.front_matter import has_front_matter, read_front_matter
+from byline.transfer.markdown.front_matter import has_front_matter, read_front_matter
 
 
 @pytest.mark.parametrize(

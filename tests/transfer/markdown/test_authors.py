@@ -1,10 +1,10 @@
 import pytest
 from pydantic import JsonValue
 
-from byline.transfer.authors import read_authors
 from byline.transfer.documents import ImportedAuthor
-from byline.transfer.fields import Fields
-from byline.transfer.site import Site
+from byline.transfer.markdown.authors import read_authors
+from byline.transfer.markdown.fields import Fields
+from byline.transfer.markdown.site import Site
 
 ADA: dict[str, JsonValue] = {"name": "Ada Lovelace", "title": "Measures", "url": "https://ada.example"}
 SITE = Site(authors={"": {"ada": ADA}})

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 
 from byline.transfer.documents import CannotRead, Unreadable
-from byline.transfer.fields import bare, text, texts
-from byline.transfer.languages import language_tag
-from byline.transfer.mappings import MAX_LENGTH, parse_mapping
+from byline.transfer.markdown.fields import bare, text, texts
+from byline.transfer.markdown.languages import language_tag
+from byline.transfer.markdown.mappings import MAX_LENGTH, parse_mapping
 
 Generator = Literal["jekyll", "hugo", "zola", "docusaurus"]
 Entries = Mapping[str, Mapping[str, dict[str, JsonValue]]]

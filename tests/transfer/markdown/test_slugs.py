@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.core.slugs import is_slug
-from byline.transfer.slugs import clean_slug, last_segment, name_slug, spelled_out
+from byline.transfer.markdown.slugs import clean_slug, last_segment, name_slug, spelled_out
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from byline.transfer.articles import document
 from byline.transfer.documents import CannotRead, Document, Skipped, Unreadable
-from byline.transfer.front_matter import read_front_matter
-from byline.transfer.site import Site
-from byline.transfer.sources import Source, find_sources
+from byline.transfer.markdown.articles import document
+from byline.transfer.markdown.front_matter import read_front_matter
+from byline.transfer.markdown.site import Site
+from byline.transfer.markdown.sources import Source, find_sources
 
 MAX_FILE = 5_000_000
 """Bytes."""

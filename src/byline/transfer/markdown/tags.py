@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pydantic import JsonValue
 
 from byline.transfer.documents import ImportedTag
-from byline.transfer.fields import MAX_TEXT, Fields, anywhere, bare, text
-from byline.transfer.site import Site
-from byline.transfer.slugs import last_segment, name_slug
+from byline.transfer.markdown.fields import MAX_TEXT, Fields, anywhere, bare, text
+from byline.transfer.markdown.site import Site
+from byline.transfer.markdown.slugs import last_segment, name_slug
 
 SINGULAR = anywhere("category", "tag")
 PLURAL = (*anywhere("categories", "tags"), "taxonomies.categories", "taxonomies.tags")

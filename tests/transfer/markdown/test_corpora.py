@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from tests.corpora import corpus
 
 from byline.core.slugs import is_slug
 from byline.transfer.documents import Document, Skipped, Unreadable
-from byline.transfer.markdown import read_folder
+from byline.transfer.markdown.reader import read_folder
+from tests.corpora import corpus
 
 BLOGS = (
     "md-docusaurus-react-native",

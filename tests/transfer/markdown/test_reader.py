@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.transfer.conftest import Make
 
 from byline.core.slugs import is_slug
 from byline.transfer.documents import Document, Skipped, Unreadable
-from byline.transfer.markdown import read, read_folder
-from byline.transfer.site import Site
-from byline.transfer.sources import Source
+from byline.transfer.markdown.reader import read, read_folder
+from byline.transfer.markdown.site import Site
+from byline.transfer.markdown.sources import Source
+from tests.transfer.conftest import Make
 
 
 @pytest.mark.parametrize(

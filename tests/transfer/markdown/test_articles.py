@@ -2,10 +2,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.transfer.conftest import Make
 
 from byline.transfer.documents import Document
-from byline.transfer.markdown import read_folder
+from byline.transfer.markdown.reader import read_folder
+from tests.transfer.conftest import Make
 
 
 def one(make: Make, front_matter: str, body: str = "Text.\n", path: str = "post.md") -> Document:

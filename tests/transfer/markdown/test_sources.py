@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.transfer.conftest import Make
 
 from byline.transfer.documents import Document, Skipped, Unreadable
-from byline.transfer.markdown import read_folder
-from byline.transfer.sources import Source, find_sources
+from byline.transfer.markdown.reader import read_folder
+from byline.transfer.markdown.sources import Source, find_sources
+from tests.transfer.conftest import Make
 
 POST = "---\ntitle: T\n---\nText.\n"
 FRENCH = "i18n/fr/docusaurus-plugin-content-blog"

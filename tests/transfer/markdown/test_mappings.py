@@ -4,7 +4,7 @@ from typing import Any, Literal
 import pytest
 
 from byline.transfer.documents import CannotRead
-from byline.transfer.mappings import parse_mapping
+from byline.transfer.markdown.mappings import parse_mapping
 
 
 def yaml(text: str) -> Any:

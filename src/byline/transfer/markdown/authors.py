@@ -5,9 +5,9 @@ import re
 from pydantic import JsonValue
 
 from byline.transfer.documents import ImportedAuthor
-from byline.transfer.fields import MAX_TEXT, Fields, absolute, address, anywhere, bare, text
-from byline.transfer.site import Site
-from byline.transfer.slugs import name_slug
+from byline.transfer.markdown.fields import MAX_TEXT, Fields, absolute, address, anywhere, bare, text
+from byline.transfer.markdown.site import Site
+from byline.transfer.markdown.slugs import name_slug
 
 KEYS = (*anywhere("author", "authors"), "taxonomies.author", "taxonomies.authors")
 MAX_LINKS = 20

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 from pydantic import JsonValue
 
-from byline.transfer.authors import read_authors
-from byline.transfer.dates import is_ambiguous, read_date
 from byline.transfer.documents import CannotRead, Document, Skipped
-from byline.transfer.fields import Fields, absolute, address, anywhere, flag, text, texts
-from byline.transfer.front_matter import FrontMatter
-from byline.transfer.languages import language_tag
-from byline.transfer.site import Site
-from byline.transfer.slugs import clean_slug, last_segment, spelled_out
-from byline.transfer.sources import CONTENT_ROOTS, Source
-from byline.transfer.tags import read_tags
+from byline.transfer.markdown.authors import read_authors
+from byline.transfer.markdown.dates import is_ambiguous, read_date
+from byline.transfer.markdown.fields import Fields, absolute, address, anywhere, flag, text, texts
+from byline.transfer.markdown.front_matter import FrontMatter
+from byline.transfer.markdown.languages import language_tag
+from byline.transfer.markdown.site import Site
+from byline.transfer.markdown.slugs import clean_slug, last_segment, spelled_out
+from byline.transfer.markdown.sources import CONTENT_ROOTS, Source
+from byline.transfer.markdown.tags import read_tags
 
 MAX_TITLE = 500
 MAX_EXCERPT = 2000

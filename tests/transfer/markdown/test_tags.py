@@ -2,9 +2,9 @@ import pytest
 from pydantic import JsonValue
 
 from byline.transfer.documents import ImportedTag
-from byline.transfer.fields import Fields
-from byline.transfer.site import Site
-from byline.transfer.tags import read_tags
+from byline.transfer.markdown.fields import Fields
+from byline.transfer.markdown.site import Site
+from byline.transfer.markdown.tags import read_tags
 
 JEKYLL, HUGO = Site("jekyll"), Site("hugo")
 

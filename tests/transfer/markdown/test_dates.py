@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from byline.transfer.dates import is_ambiguous, read_date
+from byline.transfer.markdown.dates import is_ambiguous, read_date
 
 OSLO = ZoneInfo("Europe/Oslo")
 

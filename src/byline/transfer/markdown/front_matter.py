@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from byline.transfer.documents import CannotRead
-from byline.transfer.mappings import parse_mapping
+from byline.transfer.markdown.mappings import parse_mapping
 
 BLANK = re.compile(r"\s*")
 LINE_END = re.compile(r"\r\n?|\n")

@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from byline.transfer.documents import CannotRead, Skipped, Unreadable
-from byline.transfer.front_matter import has_front_matter
-from byline.transfer.languages import language_tag
-from byline.transfer.site import Site, find_site, read_entries
+from byline.transfer.markdown.front_matter import has_front_matter
+from byline.transfer.markdown.languages import language_tag
+from byline.transfer.markdown.site import Site, find_site, read_entries
 
 MARKDOWN = (".md", ".markdown", ".mkd", ".mkdn", ".mkdown", ".mdown", ".mdx")
 HTML = (".html", ".htm")
