@@ -83,9 +83,9 @@ def test_every_error_has_a_code_of_its_own() -> None:
     assert sorted(codes) == sorted(set(codes))
     assert all(re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", code) for code in codes)
     constraints = [name for error in known for name in error.__dict__.get("constraints", ())]
-    in_database = {
-        str(thing.name) for table in Base.metadata.tables.values() for thing in [*table.constraints, *table.indexes]
-    }
+    tables = Base.metadata.tables.values()
+    in_database = {str(constraint.name) for table in tables for constraint in table.constraints}
+    in_database |= {str(index.name) for table in tables for index in table.indexes}
     assert set(constraints) <= in_database, "an error waits for a constraint that is not there"
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ from tests.conftest import Sessions
 from tests.problems import assert_problem
 
 POSTS = "/v1/manage/posts"
+NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
 ANY = {"If-Match": "*"}
 
 # Every endpoint of one post, with a body that it takes.
@@ -32,7 +32,7 @@ OF_ONE: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "/revisions", None),
 ]
 CHANGES = [endpoint for endpoint in OF_ONE if endpoint[0] != "GET"]
-ALL = [("GET", "", None), ("POST", "", {"title": "x"}), *((m, f"/{uuid4()}{path}", body) for m, path, body in OF_ONE)]
+ALL = [("GET", "", None), ("POST", "", {"title": "x"}), *((m, f"/{NOWHERE}{path}", body) for m, path, body in OF_ONE)]
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ALL)
@@ -53,7 +53,7 @@ async def test_the_desk_is_closed_to_strangers(
 async def test_one_that_is_not_there(
     desk: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    nothing = await desk.request(method, f"{POSTS}/{uuid4()}{path}", json=body, headers=ANY)
+    nothing = await desk.request(method, f"{POSTS}/{NOWHERE}{path}", json=body, headers=ANY)
     assert_problem(nothing, PostNotFound)
     no_id = await desk.request(method, f"{POSTS}/first{path}", json=body, headers=ANY)
     assert_problem(no_id, Invalid, "/path/post_id")
@@ -253,11 +253,11 @@ async def test_parameters_of_the_list_are_checked(desk: httpx.AsyncClient, query
     assert_problem(await desk.get(f"{POSTS}?{query}"), Invalid, pointer)
 
 
-async def test_a_hundred_posts_take_no_more_queries_than_one(
+async def test_twenty_posts_take_no_more_queries_than_one(
     desk: httpx.AsyncClient, sessions: Sessions, count_queries: Callable[[], int]
 ) -> None:
     counts = []
-    for number in (1, 99):
+    for number in (1, 19):
         async with sessions.begin() as session:
             for name in ("One", "Two"):
                 if number == 1:
@@ -273,7 +273,7 @@ async def test_a_hundred_posts_take_no_more_queries_than_one(
         assert [tag["slug"] for tag in rows[-1]["tags"]] == ["one", "two"]
         assert [author["slug"] for author in rows[-1]["authors"]] == ["two", "one"]
         assert rows[-1]["series"]["slug"] == "one"
-    assert len(rows) == 100
+    assert len(rows) == 20
     assert counts[0] == counts[1]
 
     count_queries()

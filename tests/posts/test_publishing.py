@@ -90,9 +90,7 @@ async def test_a_scheduled_post_can_be_published_at_once_or_taken_back(
     assert (await client.get("/v1/posts/how-to-measure")).status_code == 200
 
 
-async def test_a_post_can_be_backdated(
-    client: httpx.AsyncClient, desk: httpx.AsyncClient, sessions: Sessions
-) -> None:
+async def test_a_post_can_be_backdated(client: httpx.AsyncClient, desk: httpx.AsyncClient, sessions: Sessions) -> None:
     async with sessions.begin() as session:
         draft = await make.draft(session)
     published = await act(desk, draft, "publish", at="2001-02-03T04:05:06+02:00")

@@ -153,7 +153,18 @@ async def test_posts_that_appear_meanwhile_shift_nothing(client: httpx.AsyncClie
 
 @pytest.mark.parametrize("sort", ["title", "-title"])
 async def test_any_title_can_end_a_page(client: httpx.AsyncClient, sessions: Sessions, sort: str) -> None:
-    names = ["字" * 500, "😀" * 500, "\x01" * 500, '"' * 500, "a", "Ä", "ä", "É\u0301", "z'); drop table posts; --", "\\"]
+    names = [
+        "字" * 500,
+        "😀" * 500,
+        "\x01" * 500,
+        '"' * 500,
+        "a",
+        "Ä",
+        "ä",
+        "É\u0301",
+        "z'); drop table posts; --",
+        "\\",
+    ]
     async with sessions.begin() as session:
         for name in names:
             await make.post(session, name)
@@ -164,7 +175,9 @@ async def test_any_title_can_end_a_page(client: httpx.AsyncClient, sessions: Ses
 
 @pytest.mark.usefixtures("library")
 async def test_the_link_keeps_every_parameter(client: httpx.AsyncClient) -> None:
-    url = "/v1/posts?sort=title&limit=1&count=true&fields=title&featured=true&published_after=2026-01-01T00:00:00%2B01:00"
+    url = (
+        "/v1/posts?sort=title&limit=1&count=true&fields=title&featured=true&published_after=2026-01-01T00:00:00%2B01:00"
+    )
     first = await client.get(url)
     assert first.json() == {"data": [{"title": "D"}], "next_cursor": first.json()["next_cursor"], "total": 2}
     second = await client.get(first.links["next"]["url"])
@@ -180,7 +193,18 @@ async def test_a_cursor_is_taken_as_it_was_given_or_not_at_all(client: httpx.Asy
     position = len(cursor) // 2
     flipped = cursor[:position] + ("A" if cursor[position] != "A" else "B") + cursor[position + 1 :]
     last = cursor[:-1] + ("A" if cursor[-1] != "A" else "B")
-    for bad in (flipped, last, cursor[:-1], cursor[1:], cursor + "A", cursor + "=", cursor + "!", cursor.upper(), "", "é"):
+    for bad in (
+        flipped,
+        last,
+        cursor[:-1],
+        cursor[1:],
+        cursor + "A",
+        cursor + "=",
+        cursor + "!",
+        cursor.upper(),
+        "",
+        "é",
+    ):
         params = {"sort": "title", "cursor": bad}
         assert_problem(await client.get("/v1/posts", params=params), InvalidCursor, "/query/cursor")
     for other in ("-title", "published_at", "-published_at", "series_position"):
@@ -229,13 +253,12 @@ async def test_a_list_carries_summaries(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize("field", PostSummary.model_fields)
 @pytest.mark.parametrize("sort", ["-published_at", "title", "series_position"])
-async def test_each_field_can_be_had_alone(client: httpx.AsyncClient, field: str, sort: str) -> None:
+async def test_each_field_can_be_had_alone(client: httpx.AsyncClient, sort: str) -> None:
     whole = (await client.get(f"/v1/posts?sort={sort}")).json()["data"]
-    rows = (await client.get(f"/v1/posts?sort={sort}&fields={field}")).json()["data"]
-    assert rows == [{field: row[field]} for row in whole]
-    assert await walk(client, f"/v1/posts?sort={sort}&fields={field}&limit=2") == rows
+    for field in PostSummary.model_fields:
+        rows = await walk(client, f"/v1/posts?sort={sort}&fields={field}&limit=3")
+        assert rows == [{field: row[field]} for row in whole]
 
 
 @pytest.mark.usefixtures("library")

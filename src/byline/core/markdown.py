@@ -137,7 +137,7 @@ def _shallow(opening: str, rule: InlineRule) -> InlineRule:
 
 def _small_table(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
     """A table, unless those before made more cells than the source could spell out: short rows are filled up."""
-    return len(state.tokens) < 20_000 + 2 * len(state.src) and table(state, start_line, end_line, silent)
+    return len(state.tokens) < 20_000 + len(state.src) and table(state, start_line, end_line, silent)
 
 
 _math_block = math_block_dollar(allow_labels=False)

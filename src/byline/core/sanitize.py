@@ -216,10 +216,10 @@ class _Tree:
         return -1
 
 
-# ── after nh3: what depends on two attributes at once ────────────────────────────────────────────────────────────────
+# ── after nh3: what it has no option for ─────────────────────────────────────────────────────────────────────────────
 # nh3 writes attributes in one form only, ` name="value"` without a quotation mark in the value.
 
-_FINISHED = re.compile(r'<(a|pre)((?: [a-z-]+="[^"]*")*)>(\n?)')
+_FINISHED = re.compile(r'<(a|input|pre)((?: [a-z-]+="[^"]*")*)>(\n?)')
 _FINISHED_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _EXTERNAL = re.compile(r"\s*(?:https?:|[/\\]{2})", re.IGNORECASE)
 _RELATIONS = {"author", "external", "license", "me", "nofollow", "noopener", "noreferrer", "sponsored", "tag", "ugc"}
@@ -230,9 +230,16 @@ def _finish(tag: re.Match[str]) -> str:
     if name == "pre":  # browsers skip the first line break in it: keep the second
         return f"<pre{attributes}>{newline}{newline}"
     values: dict[str, str] = dict(_FINISHED_ATTRIBUTE.findall(attributes))
+    if name == "input":  # nh3 adds attributes in an order that changes from process to process
+        values = dict(sorted(values.items()))
+    else:
+        _finish_link(values)
+    return f"<{name}" + "".join(f' {key}="{value}"' for key, value in values.items()) + f">{newline}"
+
+
+def _finish_link(values: dict[str, str]) -> None:
     relations = [relation for relation in values.pop("rel", "").lower().split() if relation in _RELATIONS]
     if _EXTERNAL.match(values.get("href", "")):
         relations += ["noopener", "noreferrer"]
     if relations:
         values["rel"] = " ".join(dict.fromkeys(relations))
-    return "<a" + "".join(f' {key}="{value}"' for key, value in values.items()) + f">{newline}"

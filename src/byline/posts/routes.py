@@ -46,7 +46,7 @@ async def _list(
     if query.fields is None:
         return Page[PostSummary].of(page, site_url=settings.site_url)
     selected = Page[only(PostSummary, query.names)].of(page, site_url=settings.site_url)  # type: ignore[misc]
-    return Response(selected.model_dump_json(), media_type="application/json")
+    return Response(selected.model_dump_json(), headers=dict(paginator.response.headers), media_type="application/json")
 
 
 async def _one(
