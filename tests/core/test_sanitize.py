@@ -150,3 +150,28 @@ def test_sanitising_twice_changes_nothing(html: str) -> None:
 def test_any_text_can_be_sanitised(html: str) -> None:
     once = sanitize(html)
     assert sanitize(once) == once
+
+
+def test_a_raster_picture_may_stand_in_the_page_itself() -> None:
+    picture = '<img src="data:image/png;base64,iVBORw0KGgo=">'
+    assert sanitize(picture) == picture
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="data:image/svg+xml;base64,PHN2Zy8+">',
+        '<img src="data:text/html,<script>alert(1)</script>">',
+        '<img src="data:image/png,not-base64">',
+        '<a href="data:image/png;base64,iVBORw0KGgo=">x</a>',
+        '<a href="data:text/html,x">x</a>',
+        '<a href=" d&#9;a&#10;ta:text/html,x">x</a>',
+        f'<a href="{" " * 10_000}data:text/html,x">x</a>',
+        '<a href="&#1;data:text/html,x">x</a>',
+        '<a href="DATA:text/html,x">x</a>',
+        '<video poster="data:image/png;base64,iVBORw0KGgo="></video>',
+        '<video src="data:video/mp4;base64,AAAA"></video>',
+    ],
+)
+def test_no_other_data_url_stays(html: str) -> None:
+    assert "data:" not in sanitize(html).lower()

@@ -1,5 +1,7 @@
 """An article as a whole page."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -58,7 +60,7 @@ async def test_nothing_on_it_may_run(client: httpx.AsyncClient, sessions: Sessio
     ],
 )
 async def test_what_machines_read(
-    client: httpx.AsyncClient, sessions: Sessions, fields: dict[str, str], expected: str
+    client: httpx.AsyncClient, sessions: Sessions, fields: dict[str, Any], expected: str
 ) -> None:
     async with sessions.begin() as session:
         await make.post(session, slug="post", **fields)

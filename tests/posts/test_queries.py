@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import update
 
 from byline.core.errors import Invalid
+from byline.core.ids import uuid7
 from byline.core.pagination import InvalidCursor
-from byline.posts.models import Post
+from byline.posts.models import Post, PostAuthor, PostTag
 from byline.posts.schemas import PostSummary
 from tests import make
 from tests.conftest import Sessions
@@ -62,54 +63,52 @@ async def library(sessions: Sessions) -> None:
         await make.draft(session, "Draft", tags=["physics"], authors=["ada"], series="basics", featured=True)
 
 
-@pytest.mark.usefixtures("library")
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", "DBEAC"),
-        ("tag=physics", "AC"),
-        ("tag=optics", "EA"),
-        ("tag=Physics", ""),
-        ("tag=nothing", ""),
-        ("author=ada", "AC"),
-        ("author=grace", "BA"),
-        ("author=nobody", ""),
-        ("series=basics", "DBEC"),
-        ("series=nothing", ""),
-        ("language=de", "A"),
-        ("language=PT-br", "B"),
-        ("language=en", "DEC"),
-        ("featured=true", "DE"),
-        ("featured=false", "BAC"),
-        ("published_after=2026-01-03T00:00:00Z", "DB"),
-        ("published_before=2026-01-03T00:00:00Z", "AC"),
-        ("published_after=2026-01-03T01:00:00%2B02:00", "DBE"),
-        ("published_after=2026-01-01T00:00:00Z&published_before=2026-01-05T00:00:00Z", "BEA"),
-        ("tag=physics&author=grace", "A"),
-        ("series=basics&featured=true&sort=series_position", "ED"),
-        ("tag=physics&tag=optics", "EA"),  # of two, the last
-    ],
-)
-async def test_filters(client: httpx.AsyncClient, query: str, found: str) -> None:
-    assert "".join(await titles(client, query)) == found
-    counted = await client.get(f"/v1/posts?{query}&count=true&limit=1")
-    assert counted.json()["total"] == len(found)
+FILTERS = {
+    "": "DBEAC",
+    "tag=physics": "AC",
+    "tag=optics": "EA",
+    "tag=Physics": "",
+    "tag=nothing": "",
+    "author=ada": "AC",
+    "author=grace": "BA",
+    "author=nobody": "",
+    "series=basics": "DBEC",
+    "series=nothing": "",
+    "language=de": "A",
+    "language=PT-br": "B",
+    "language=en": "DEC",
+    "featured=true": "DE",
+    "featured=false": "BAC",
+    "published_after=2026-01-03T00:00:00Z": "DB",
+    "published_before=2026-01-03T00:00:00Z": "AC",
+    "published_after=2026-01-03T01:00:00%2B02:00": "DBE",
+    "published_after=2026-01-01T00:00:00Z&published_before=2026-01-05T00:00:00Z": "BEA",
+    "tag=physics&author=grace": "A",
+    "series=basics&featured=true&sort=series_position": "ED",
+    "tag=physics&tag=optics": "EA",  # of two, the last
+}
+
+ORDERS = {
+    "-published_at": "DBEAC",
+    "published_at": "CAEBD",
+    "title": "ABCDE",
+    "-title": "EDCBA",
+    "updated_at": "CAEBD",
+    "-updated_at": "DBEAC",
+}
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize(
-    ("sort", "order"),
-    [
-        ("-published_at", "DBEAC"),
-        ("published_at", "CAEBD"),
-        ("title", "ABCDE"),
-        ("-title", "EDCBA"),
-        ("updated_at", "CAEBD"),
-        ("-updated_at", "DBEAC"),
-    ],
-)
-async def test_sorts(client: httpx.AsyncClient, sort: str, order: str) -> None:
-    assert "".join(await titles(client, f"sort={sort}")) == order
+async def test_filters(client: httpx.AsyncClient) -> None:
+    assert {query: "".join(await titles(client, query)) for query in FILTERS} == FILTERS
+    for query, found in FILTERS.items():
+        counted = await client.get(f"/v1/posts?{query}&count=true&limit=1")
+        assert counted.json()["total"] == len(found)
+
+
+@pytest.mark.usefixtures("library")
+async def test_sorts(client: httpx.AsyncClient) -> None:
+    assert {sort: "".join(await titles(client, f"sort={sort}")) for sort in ORDERS} == ORDERS
 
 
 @pytest.mark.usefixtures("library")
@@ -122,11 +121,11 @@ async def test_a_series_is_read_in_its_order_and_what_has_no_place_comes_last(cl
 
 @pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("sort", SORTS)
-@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6])
-async def test_pages_give_each_post_once_in_order(client: httpx.AsyncClient, sort: str, limit: int) -> None:
+async def test_pages_give_each_post_once_in_order(client: httpx.AsyncClient, sort: str) -> None:
     everything = (await client.get(f"/v1/posts?sort={sort}")).json()["data"]
-    assert await walk(client, f"/v1/posts?sort={sort}&limit={limit}") == everything
     assert len(everything) == 5
+    for limit in range(1, 7):
+        assert await walk(client, f"/v1/posts?sort={sort}&limit={limit}") == everything
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -212,7 +211,6 @@ async def test_a_cursor_is_taken_as_it_was_given_or_not_at_all(client: httpx.Asy
         assert_problem(await client.get("/v1/posts", params=params), InvalidCursor, "/query/cursor")
 
 
-@pytest.mark.parametrize("path", ["/v1/posts", "/v1/pages"])
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
@@ -241,8 +239,9 @@ async def test_a_cursor_is_taken_as_it_was_given_or_not_at_all(client: httpx.Asy
         ("cursor=" + "A" * 5001, "/query/cursor"),
     ],
 )
-async def test_parameters_are_checked(client: httpx.AsyncClient, path: str, query: str, pointer: str) -> None:
-    assert_problem(await client.get(f"{path}?{query}"), Invalid, pointer)
+async def test_parameters_are_checked(client: httpx.AsyncClient, query: str, pointer: str) -> None:
+    for path in ("/v1/posts", "/v1/pages"):
+        assert_problem(await client.get(f"{path}?{query}"), Invalid, pointer)
 
 
 @pytest.mark.usefixtures("library")
@@ -275,20 +274,27 @@ async def test_a_hundred_posts_take_no_more_queries_than_one(
     client: httpx.AsyncClient, sessions: Sessions, count_queries: Callable[[], int]
 ) -> None:
     async with sessions.begin() as session:
-        for name in ("One", "Two"):
-            await make.tag(session, name)
-            await make.author(session, name)
-            await make.series(session, name)
+        tags = [await make.tag(session, name) for name in ("One", "Two")]
+        authors = [await make.author(session, name) for name in ("One", "Two")]
+        await make.series(session, "One")
+        post = await make.post(session, tags=["two", "one"], authors=["one", "two"], series="one")
     counts = []
-    for number in (1, 99):
+    for copies in (0, 99):
         async with sessions.begin() as session:
-            for position in range(number):
-                related = {"tags": ["two", "one"], "authors": ["one", "two"], "series": ("one", "two")[position % 2]}
-                await make.post(session, f"Post {number} {position}", **related)
+            for number in range(copies):
+                columns = {column.key: getattr(post, column.key) for column in Post.__table__.columns}
+                copy = Post(**{**columns, "id": uuid7(), "slug": f"copy-{number}"})
+                session.add(copy)
+                await session.flush()
+                for position, (tag, author) in enumerate(zip(tags[::-1], authors, strict=True)):
+                    session.add(PostTag(post_id=copy.id, tag_id=tag.id, position=position))
+                    session.add(PostAuthor(post_id=copy.id, author_id=author.id, position=position))
         count_queries()
         rows = (await client.get("/v1/posts?limit=100")).json()["data"]
-        counts.append(count_queries())
-        assert [tag["slug"] for tag in rows[-1]["tags"]] == ["two", "one"]
-        assert [author["slug"] for author in rows[-1]["authors"]] == ["one", "two"]
-    assert len(rows) == 100
-    assert counts[0] == counts[1]
+        counts.append((len(rows), count_queries()))
+        assert all([tag["slug"] for tag in row["tags"]] == ["two", "one"] for row in rows)
+        assert all([author["slug"] for author in row["authors"]] == ["one", "two"] for row in rows)
+        assert all(row["series"]["slug"] == "one" for row in rows)
+    (few, queries), (many, same) = counts
+    assert (few, many) == (1, 100)
+    assert queries == same

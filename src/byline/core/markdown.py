@@ -255,7 +255,7 @@ class _Highlighter:
     """
 
     SECONDS = 2.0
-    MAX_LENGTH = 20_000
+    MAX_LENGTH = 10_000
     MAX_LENGTH_OF_TEMPLATE = 4_000  # two languages in one: such lexers do all their work before the first token
     MAX_LINE = 500
 

@@ -2,7 +2,7 @@
 
 What stays is text, structure, pictures, sound and film. What goes: scripts, event handlers, frames, forms, style
 sheets, `style` but for `text-align`, `data-*` (scripts of a page act on it), `srcset`, and every URL that is not
-relative, http, https, mailto or tel. A tag that is not on the list goes and leaves its words; DROPPED ones go whole.
+relative, http, https, mailto or tel, or a raster picture within the page (`data:image/png;base64,…` in `<img src>`). A tag that is not on the list goes and leaves its words; DROPPED ones go whole.
 
 An author's `id` stays, so that fragments find it, but not on links and media: a browser makes each id a global
 variable, and a link there reads as its URL, which a script of the page could take for its own setting. `name` never
@@ -61,6 +61,18 @@ _ALIGNMENTS = {
     for end in ("", ";")
 }
 
+_PICTURE = re.compile(r"data:image/(?:avif|gif|jpeg|png|webp);base64,[A-Za-z0-9+/]+=*")
+_SKIPPED_IN_URLS = re.compile(r"[\x00-\x20]+")  # by browsers, at some places or other
+
+
+def _without_data(tag: str, attribute: str, value: str) -> str | None:
+    """Of `data:` URLs, only raster pictures in `<img src>`: an SVG could hold scripts, and a link would open a page."""
+    if attribute not in {"href", "src", "poster"}:
+        return value
+    is_data = _SKIPPED_IN_URLS.sub("", value).lower().startswith("data:")
+    return None if is_data and not (tag == "img" and attribute == "src" and _PICTURE.fullmatch(value)) else value
+
+
 _cleaner = nh3.Cleaner(
     tags=TAGS,
     clean_content_tags=DROPPED,
@@ -69,7 +81,8 @@ _cleaner = nh3.Cleaner(
     },
     tag_attribute_values={tag: {"style": _ALIGNMENTS} for tag in BLOCKS},
     set_tag_attribute_values={"input": {"type": "checkbox", "disabled": ""}},  # task lists: nothing to type into
-    url_schemes={"http", "https", "mailto", "tel"},
+    url_schemes={"data", "http", "https", "mailto", "tel"},
+    attribute_filter=_without_data,
     link_rel=None,  # _finish does it, for external links only
 )
 

@@ -66,7 +66,7 @@ def test_what_only_looks_like_front_matter_is_text(text: str) -> None:
         ("---\n- a\n- b\n---\n", "(YAML): no mapping"),
         ("---\nOnly words.\n---\n", "(YAML): no mapping"),
         ("+++\na = 1\nb =\n+++\n", "(TOML): line 3: Invalid value"),
-        ('{\n"a": 1,\n}\nText', "(JSON): line 3"),
+        ('{\n"a": 1,\n"b": x\n}\nText', "(JSON): line 3"),
         ('{"a": 1\nText', "(JSON): line 2"),
         (';;;\n"a": 1,,\n;;;\n', "(JSON): line 2"),
         ("---\na: " + "[" * 90_000 + "\n---\n", "(YAML): line 2: more than 50 levels deep"),
