@@ -17,8 +17,8 @@ from byline.authors import routes as authors
 from byline.core import health, site
 from byline.core.database import Database
 from byline.core.docs import mount_docs
-from byline.core.errors import BadRequest, Invalid, Unauthenticated
-from byline.core.http import ConditionalGet, RequestId
+from byline.core.errors import BadRequest, ContentTooLarge, Invalid, Unauthenticated
+from byline.core.http import BodyLimit, ConditionalGet, RequestId
 from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems
 from byline.core.settings import Settings
 from byline.feeds import routes as feeds
@@ -51,14 +51,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        responses=problems(BadRequest, Invalid, ServiceUnavailable),
-        max_body_size=MAX_BODY_BYTES,
+        responses=problems(BadRequest, ContentTooLarge, Invalid, ServiceUnavailable),
     )
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.sessions = app.state.database.sessions
     add_problem_handlers(app)
     app.add_middleware(ConditionalGet)
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
     app.add_middleware(RequestId)
     for router in (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router, accounts.router):
         app.include_router(router)

@@ -155,6 +155,16 @@ async def test_a_token_runs_out(client: httpx.AsyncClient, sessions: Sessions) -
     assert (await client.get("/v1/manage/tags", headers={"Authorization": f"Bearer {good}"})).status_code == 200
 
 
+async def test_signing_in_sweeps_out_what_ran_out(client: httpx.AsyncClient, sessions: Sessions, grace: User) -> None:
+    async with sessions.begin() as session:
+        await make.token(session, scopes=[], of=grace, lifetime=timedelta(seconds=-1))
+        await make.token(session, scopes=[], of=grace)
+    await client.post(TOKEN, data=credentials())
+    async with sessions.begin() as session:
+        kept = await session.scalars(select(Session.expires_at).where(Session.user_id == grace.id))
+        assert [moment > datetime.now(UTC) for moment in kept] == [True, True]
+
+
 async def test_signing_out_ends_one_session(client: httpx.AsyncClient, sessions: Sessions) -> None:
     async with sessions.begin() as session:
         user = await make.user(session)

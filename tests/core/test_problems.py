@@ -9,9 +9,18 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from byline.app import create_app
+from byline.app import MAX_BODY_BYTES, create_app
 from byline.core.deps import SessionDep
-from byline.core.errors import BadRequest, BylineError, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from byline.core.errors import (
+    BadRequest,
+    BylineError,
+    Conflict,
+    ContentTooLarge,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+)
 from byline.core.problems import Problem, ServiceUnavailable, problems
 from byline.core.settings import Settings
 from byline.posts.service import PostNotFound, SlugTaken
@@ -133,6 +142,25 @@ async def test_what_the_framework_refuses(
     assert problem["request_id"] == response.headers["x-request-id"]
     if status == 405:
         assert "GET" in response.headers["allow"]
+
+
+async def some(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 1024):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with its length", "in chunks"])
+async def test_a_body_has_a_limit(http: httpx.AsyncClient, told: bool) -> None:
+    headers = {"Content-Type": "application/json"}
+    large = b" " * (MAX_BODY_BYTES + 1) if told else some(MAX_BODY_BYTES + 1024)
+    assert_problem(await http.post("/take", content=large, headers=headers), ContentTooLarge)
+    fits = b"{}" + b" " * (MAX_BODY_BYTES - 2) if told else some(MAX_BODY_BYTES)
+    assert (await http.post("/take", content=fits, headers=headers)).status_code in {200, 422}
+
+
+async def test_what_is_allowed_is_all_that_the_path_has(http: httpx.AsyncClient) -> None:
+    response = await http.put("/v1/manage/tags/0196f0f0-0000-7000-8000-000000000000")
+    assert response.headers["allow"] == "GET, PATCH, DELETE"
 
 
 @pytest.mark.parametrize(

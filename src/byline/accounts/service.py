@@ -102,6 +102,7 @@ async def sign_in(
         expires_at=datetime.now(UTC) + lifetime,
     )
     session.add(signed_in)
+    await session.execute(delete(Session).where(Session.user_id == user.id, Session.expires_at < datetime.now(UTC)))
     return token, signed_in
 
 

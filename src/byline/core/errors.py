@@ -7,6 +7,7 @@
     ├── NotFound 404
     ├── Conflict 409
     ├── StaleVersion 412
+    ├── ContentTooLarge 413
     ├── Invalid 422
     └── VersionRequired 428
 
@@ -73,6 +74,12 @@ class StaleVersion(BylineError):
     status = 412
     code = "stale_version"
     title = "It was changed since you read it"
+
+
+class ContentTooLarge(BylineError):
+    status = 413
+    code = "content_too_large"
+    title = "The body of the request is too large"
 
 
 class Invalid(BylineError):

@@ -1,4 +1,4 @@
-"""HTTP around the application: request ids, and conditional requests (RFC 9110 §13). Pure ASGI."""
+"""HTTP around the application: request ids, a limit to bodies, conditional requests (RFC 9110 §13). Pure ASGI."""
 
 import hashlib
 import re
@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -35,6 +36,33 @@ class RequestId:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+class BodyLimit:
+    """Refuses bodies of more than `limit` bytes by a 413, before reading them where they tell their length."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "")
+        received = int(told) if told.isdecimal() else 0
+        counting = received == 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message: Message = {} if received > self.limit else await receive()
+            if counting:
+                received += len(message.get("body", b""))
+            if received > self.limit:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, receive_limited, send)
 
 
 class ConditionalGet:

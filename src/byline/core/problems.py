@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
-from byline.core.errors import BylineError, Conflict, Invalid, by_constraint
+from byline.core.errors import BylineError, Conflict, ContentTooLarge, Invalid, by_constraint
 from byline.core.http import request_id
 
 logger = logging.getLogger(__name__)
@@ -138,6 +138,8 @@ def _pointer(found: dict[str, Any]) -> str:
 async def _http_exception(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown paths, methods, unreadable or too large bodies."""
     assert isinstance(error, HTTPException)
+    if error.status_code == ContentTooLarge.status:
+        return _render_error(request, ContentTooLarge())
     status = HTTPStatus(error.status_code)
     detail = error.detail if error.detail != status.phrase else None
     headers = dict(error.headers or {})

@@ -2,7 +2,8 @@
 
 What stays is text, structure, pictures, sound and film. What goes: scripts, event handlers, frames, forms, style
 sheets, `style` but for `text-align`, `data-*` (scripts of a page act on it), `srcset`, and every URL that is not
-relative, http, https, mailto or tel, or a raster picture within the page (`data:image/png;base64,…` in `<img src>`). A tag that is not on the list goes and leaves its words; DROPPED ones go whole.
+relative, http, https, mailto or tel, or a raster picture within the page (`data:image/png;base64,…` in `<img src>`).
+A tag that is not on the list goes and leaves its words; DROPPED ones go whole.
 
 An author's `id` stays, so that fragments find it, but not on links and media: a browser makes each id a global
 variable, and a link there reads as its URL, which a script of the page could take for its own setting. `name` never

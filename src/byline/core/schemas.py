@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Generic, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -83,7 +83,7 @@ class Output(BaseModel):
 
 def _absolute(path: str, info: ValidationInfo) -> str:
     # Only `Output.of` passes a context; an address that is validated again is complete already.
-    return f"{info.context['site_url']}{path}" if info.context else path
+    return f"{info.context['site_url']}{quote(path)}" if info.context else path
 
 
 SiteUrl = Annotated[str, BeforeValidator(_absolute), Field(json_schema_extra={"format": "uri"})]

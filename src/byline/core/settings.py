@@ -26,7 +26,9 @@ def _own_address(data: dict[str, Any]) -> str:
 class Settings(BaseSettings):
     """Each field is the variable `BYLINE_<NAME>`; its description is the reference in the README."""
 
-    model_config = SettingsConfigDict(env_prefix="BYLINE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BYLINE_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Field(
         Environment.DEVELOPMENT,
@@ -71,6 +73,7 @@ class Settings(BaseSettings):
         query = dict(url.query)
         if "sslmode" in query:  # libpq's name for what asyncpg calls ssl
             query["ssl"] = query.pop("sslmode")
+        query.pop("channel_binding", None)  # hosting services add it; asyncpg does not know it
         url = url.set(drivername="postgresql+asyncpg", query=query)
         return SecretStr(url.render_as_string(hide_password=False))
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy import select
@@ -31,7 +32,7 @@ async def read(session: AsyncSession, post: Post, *, site_url: str) -> PostDraft
         id=post.id,
         kind=post.kind,
         status=post.current_status,
-        url=site_url + path_of(post.kind, content.slug),
+        url=site_url + quote(path_of(post.kind, content.slug)),
         cover=content.cover,
         tags=[TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
         authors=[AuthorRef.model_validate(author) for author in await _in_order(session, Author, content.authors)],
