@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml requirements/dev.lock
 	@touch $@
 
 test: $(INSTALLED) ## Run the test suite, in parallel (ARGS="-k slug" narrows it)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup --basetemp .test/tmp $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types, layers, migrations
 	$(BIN)/ruff format --check .

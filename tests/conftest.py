@@ -24,7 +24,7 @@ for _name in [name for name in os.environ if name.startswith("BYLINE_") and name
 os.environ.pop("DATABASE_URL", None)
 
 # The same examples in every run: a test that fails once in a hundred runs tells nobody anything.
-hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None, max_examples=40)
 hypothesis.settings.load_profile("suite")
 
 Sessions = async_sessionmaker[AsyncSession]

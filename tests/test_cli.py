@@ -146,11 +146,7 @@ def test_an_owner_can_sign_in(place: Path) -> None:
         place, "create-owner", "--email", "ada@example.com", "--name", "Ada", "--password-stdin", stdin="a long one\n"
     )
     assert (made.returncode, made.stderr) == (0, "")
-    again = byline(place, "create-owner", "--email", "ADA@example.com", "--password-stdin", stdin="a long one\n")
-    assert again.returncode == 1 and "Another user has this e-mail address" in again.stderr
-    short = byline(place, "create-owner", "--email", "b@example.com", "--password-stdin", stdin="short\n")
-    assert short.returncode == 1 and "8 to 1,000 characters" in short.stderr
-    with serving(place, "--workers", "1") as (address, process, _):
+    with serving(place) as (address, process, _):
         form = {"username": "ada@example.com", "password": "a long one"}
         assert httpx.post(f"{address}/v1/auth/token", data=form).status_code == 200
         assert httpx.get(f"{address}/v1/posts").json()["data"] == []  # no demo where there is somebody already
@@ -159,12 +155,12 @@ def test_an_owner_can_sign_in(place: Path) -> None:
     assert databases(place) == []
 
 
-def test_import_prints_a_report_and_nothing_else(place: Path) -> None:
+def test_import_prints_a_report_and_nothing_else(place: Path, database_url: str) -> None:
     blog = place / "blog"
     blog.mkdir()
     (blog / "good.md").write_text("---\ntitle: Good\n---\nText.\n")
     (blog / "bad.md").write_text("---\ntitle: [\n---\n")
-    run = byline(place, "import", "markdown", "blog", "--json")
+    run = byline(place, "import", "markdown", "blog", "--dry-run", "--json", BYLINE_DATABASE_URL=database_url)
     assert run.returncode == 1
     report = json.loads(run.stdout)
     assert {name: report[name] for name in ("created", "updated", "unchanged", "skipped", "failed")} == {
@@ -176,16 +172,16 @@ def test_import_prints_a_report_and_nothing_else(place: Path) -> None:
     }
     assert {item["path"]: item["outcome"] for item in report["items"]} == {"good.md": "created", "bad.md": "failed"}
     (blog / "bad.md").unlink()
-    plain = byline(place, "import", "markdown", "blog")
-    assert plain.returncode == 0 and "1 unchanged" in plain.stdout
+    plain = byline(place, "import", "markdown", "blog", "--dry-run", BYLINE_DATABASE_URL=database_url)
+    assert plain.returncode == 0 and "1 created" in plain.stdout
 
 
 @pytest.mark.parametrize("victim", ["importer", "database"])
 def test_an_import_that_was_killed_goes_on_where_it_ended(place: Path, victim: str) -> None:
     blog = place / "blog"
     blog.mkdir()
-    for number in range(60):
-        about = f"title: Post {number % 50}\ntags: [t{number % 7}]\nauthor: A{number % 3}\naliases: /old/{number}"
+    for number in range(40):
+        about = f"title: Post {number % 30}\ntags: [t{number % 7}]\nauthor: A{number % 3}\naliases: /old/{number}"
         head = f"---\n{about}\n---\n"
         (blog / f"{number:03}.md").write_text(head + f"Text {number}.\n" * 200)
     with EmbeddedPostgres(place / "data" / "postgres") as server:
@@ -202,11 +198,11 @@ def test_an_import_that_was_killed_goes_on_where_it_ended(place: Path, victim: s
     run = byline(place, "import", "markdown", "blog", "--json")
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
-    assert report["created"] + report["unchanged"] == 60
-    assert 10 <= report["unchanged"] < 60
+    assert report["created"] + report["unchanged"] == 40
+    assert 10 <= report["unchanged"] < 40
     with EmbeddedPostgres(place / "data" / "postgres") as server:
         found = {table: count(server, table) for table in ("posts", "tags", "authors", "redirects", "revisions")}
-    assert found == {"posts": 60, "tags": 7, "authors": 3, "redirects": 60, "revisions": 120}
+    assert found == {"posts": 40, "tags": 7, "authors": 3, "redirects": 40, "revisions": 80}
 
 
 def count(server: EmbeddedPostgres, table: str) -> int:

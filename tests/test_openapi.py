@@ -23,6 +23,8 @@ from byline.core.settings import Settings
 from tests import make
 from tests.conftest import create_database
 
+pytestmark = pytest.mark.xdist_group("openapi")  # one worker: what its fixtures make is dear
+
 DOCUMENT = create_app(Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere"))).openapi()
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 PUBLIC = {"/livez", "/readyz", "/v1/auth/token"}
@@ -80,7 +82,7 @@ def test_an_operation_answers_as_described(server: tuple[str, str], method: str,
     operation = schema[path][method.upper()]
 
     @hypothesis_settings(
-        max_examples=8,
+        max_examples=5,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -17,11 +17,11 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import DBAPIError
+from uvicorn.importer import import_from_string
 
 from byline import __version__
 from byline import demo as demo_publication
 from byline.accounts import service as accounts
-from byline.app import create_app
 from byline.authors import service as authors
 from byline.authors.schemas import AuthorCreate
 from byline.core.database import Database
@@ -39,6 +39,9 @@ import_app = typer.Typer(no_args_is_help=True, help="Bring in what was written e
 app.add_typer(import_app, name="import")
 
 R = TypeVar("R")
+
+# By its name, as each worker process imports it: the other commands start in half the time without it.
+APP = "byline.app:create_app"
 
 
 @app.command()
@@ -58,7 +61,7 @@ def serve(
         wants_demo = settings.environment is Environment.DEVELOPMENT if demo is None else demo
         owner = _run(settings, lambda database: _prepare(database, settings, wants_demo))
         _announce(settings.site_url, owner)
-        uvicorn.run("byline.app:create_app", factory=True, host=settings.host, port=settings.port, workers=workers)
+        uvicorn.run(APP, factory=True, host=settings.host, port=settings.port, workers=workers)
 
 
 @app.command()
@@ -107,6 +110,7 @@ def import_markdown(
 def openapi() -> None:
     """Print the OpenAPI document."""
     placeholder = Settings(database_url=SecretStr("postgresql://nowhere"), secret_key=SecretStr("x" * 32))
+    create_app = import_from_string(APP)
     typer.echo(json.dumps(create_app(placeholder).openapi(), indent=2, ensure_ascii=False))
 
 

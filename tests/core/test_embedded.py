@@ -27,6 +27,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from byline.core import embedded
 from byline.core.embedded import EmbeddedPostgres, EmbeddedUnavailable, binaries, label_of, processes_on, try_lock
 
+pytestmark = pytest.mark.xdist_group("embedded")  # one worker: what its fixtures make is dear
+
 CAP_SYS_ADMIN = 21  # <linux/capability.h>
 
 
@@ -45,6 +47,7 @@ USE_THE_SERVER = """
 import sys
 from pathlib import Path
 from byline.core.embedded import EmbeddedPostgres
+
 
 settings = dict(argument.split("=", 1) for argument in sys.argv[2:])
 with EmbeddedPostgres(Path(sys.argv[1]), settings=settings) as server:

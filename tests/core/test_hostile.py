@@ -15,6 +15,8 @@ import pytest
 from byline.core.markdown import render
 from tests.corpora import corpus
 
+pytestmark = pytest.mark.xdist_group("hostile")  # one worker: what its fixtures make is dear
+
 # Its own list, not that of the code under test.
 ELEMENTS = (
     "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup data dd del details dfn "

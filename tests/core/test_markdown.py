@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.core.markdown import MAX_NESTING, Heading, highlight_css, render, unsanitised
+from byline.core.markdown import MAX_NESTING, Heading, _Highlighter, highlight_css, render, unsanitised
 from byline.core.sanitize import sanitize
 from tests.corpora import corpus
 
@@ -35,6 +37,7 @@ def test_the_examples_of_the_commonmark_specification() -> None:
     ("source", "html"),
     [
         ("a\0b", "<p>a\ufffdb</p>"),
+        ("[a](/\ud800)", '<p><a href="/%EF%BF%BD">a</a></p>'),
         ("~~gone~~", "<p><s>gone</s></p>"),
         ("<https://e.example/ä>", '<a href="https://e.example/%C3%A4" rel="noopener noreferrer">https://e.example/ä</a>'),
         ("[a](../b#c) [d](#e)", '<p><a href="../b#c">a</a> <a href="#e">d</a></p>'),
@@ -153,6 +156,17 @@ def test_code_that_would_take_too_long_stays_plain() -> None:
         assert "<span" not in render(f"```python\n{code}```").html
     assert "<span" in render("```html+php\n<b><?php 1 ?>\n```").html
     assert "<span" not in render("```html+php\n" + "<b><?php 1 ?>\n" * 300 + "```").html
+
+
+def test_a_lexer_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Highlighter, "SECONDS", 0.1)
+    assert render("```mcschema\n<!-- words -->\n```").text == "<!-- words -->"
+
+
+def test_a_lexer_that_changes_the_code_is_not_used() -> None:
+    for language, code in (("robotframework", "a\u2028b\n"), ("terraform", "a <<EOF\n(\n")):
+        html = render(f"```{language}\n{code}```").html
+        assert unescape(re.sub("<[^>]*>", "", html)) == f"{code}\n"
 
 
 @pytest.mark.parametrize(
@@ -330,6 +344,33 @@ def test_hostile_shapes_render(shape: str) -> None:
     assert len(rendered.html) < 50 * len(SHAPES[shape])
 
 
+@pytest.mark.parametrize(
+    "piece", ["[", "![", "[[]", "[a\n", "[^", "- $$a\n", "$a", "# a\n", "|-\n", "*a **a ", "<p><b>", "<a x='", "<!--", "> "]
+)  # fmt: skip
+def test_work_grows_with_the_length(piece: str) -> None:
+    """Work is lines of Python that run, which unlike seconds are the same on any machine."""
+    once, twice = (_lines_run("[^1]: a\n\n" + _times(piece, length)) for length in (500, 1000))
+    assert once < 1000 * 500
+    assert twice < 2.2 * once
+
+
+def _lines_run(source: str) -> int:
+    lines = 0
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal lines
+        lines += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        render(source)
+    finally:
+        sys.settrace(before)
+    return lines
+
+
 def test_one_long_address_is_not_repeated_for_ever() -> None:
     source = "[a]: /" + "x" * 10_000 + "\n\n" + "[a] " * 10_000
     html = render(source).html
@@ -341,6 +382,11 @@ def test_short_table_rows_are_not_filled_up_for_ever() -> None:
     table = "|a" * 100 + "|\n" + "|-" * 100 + "|\n" + "|\n" * 100 + "\n"
     html = render(table * 50).html
     assert 10_000 <= html.count("<td>") < 40_000
+
+
+def test_pictures_nested_too_deep_are_text() -> None:
+    assert render("![" * 5 + "a" + "](x)" * 5).html == '<p><img src="x" alt="a"></p>\n'
+    assert "![" in render("![" * 50 + "a" + "](x)" * 50).text
 
 
 def test_what_is_nested_too_deep_is_left_out() -> None:

@@ -250,8 +250,9 @@ def _math_in_line(self: Any, tokens: Sequence[Token], index: int, options: Optio
 class _Highlighter:
     """Colours the code of one document by classes, as long as that takes no more than SECONDS.
 
-    Pygments' lexers are made for honest code: on hostile code most take quadratic time, some worse. So what is too
-    long, too wide or too slow stays plain. Seconds are those that this thread computes, whatever else the machine does.
+    Pygments' lexers are made for honest code: on hostile code many take quadratic time, one (mcschema) never ends, and
+    a few change what they read. So what is too long, too wide, too slow or not the same code stays plain. Seconds are
+    those that this thread computes, whatever else the machine does.
     """
 
     SECONDS = 2.0
@@ -275,7 +276,7 @@ class _Highlighter:
         began = thread_time()
         tokens = list(takewhile(lambda _: thread_time() - began < self.left, lexer.get_tokens(code)))
         self.left -= thread_time() - began
-        return format_tokens(tokens, _FORMATTER) if self.left > 0 else ""
+        return format_tokens(tokens, _FORMATTER) if "".join(text for _, text in tokens) == code else ""
 
 
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)

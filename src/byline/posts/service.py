@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ARRAY, BigInteger, Select, Uuid, delete, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from byline.accounts.caller import Caller
 from byline.authors.models import Author
@@ -115,7 +116,7 @@ async def show(session: AsyncSession, post: Post, content: PostContent) -> None:
     post.word_count = rendered.word_count
     post.reading_minutes = rendered.reading_minutes
     post.renderer_version = RENDERER_VERSION
-    post.series_id = next(iter(await existing(session, Series, [content.series] if content.series else [])), None)
+    post.series_id = content.series and await session.scalar(select(Series.id).where(Series.id == content.series))
     post.updated_at = post.edited_at = datetime.now(UTC)
     session.add(post)
     await session.flush()
@@ -128,23 +129,22 @@ async def newest_content(session: AsyncSession, post: Post) -> PostContent:
 
 
 async def _relate(session: AsyncSession, post: Post, content: PostContent) -> None:
-    await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))
-    await session.execute(delete(PostTag).where(PostTag.post_id == post.id))
-    for position, author_id in enumerate(await existing(session, Author, content.authors)):
-        session.add(PostAuthor(post_id=post.id, author_id=author_id, position=position))
-    for position, tag_id in enumerate(await existing(session, Tag, content.tags)):
-        session.add(PostTag(post_id=post.id, tag_id=tag_id, position=position))
-    await session.flush()
+    """The row's authors and tags. A revision may name some that were deleted since: those are left out."""
+    if post.version > 1:
+        await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))
+        await session.execute(delete(PostTag).where(PostTag.post_id == post.id))
+    if content.authors:
+        there = _there(post, Author.id, content.authors)
+        await session.execute(insert(PostAuthor).from_select(["post_id", "author_id", "position"], there))
+    if content.tags:
+        there = _there(post, Tag.id, content.tags)
+        await session.execute(insert(PostTag).from_select(["post_id", "tag_id", "position"], there))
 
 
-async def existing(
-    session: AsyncSession, model: type[Tag] | type[Author] | type[Series], ids: Sequence[UUID]
-) -> list[UUID]:
-    """Those of the ids that are still there, in their order: a revision may name what was deleted since."""
-    if not ids:
-        return []
-    there = set(await session.scalars(select(model.id).where(model.id.in_(ids))))
-    return [row_id for row_id in ids if row_id in there]
+def _there(post: Post, column: InstrumentedAttribute[UUID], ids: Sequence[UUID]) -> Select[UUID, UUID, int]:
+    """Rows of the post's id, each id that is still there, and its place among them."""
+    place = func.array_position(literal(ids, ARRAY(Uuid)), column, type_=BigInteger)
+    return select(literal(post.id), column, place).where(column.in_(ids))
 
 
 async def _resolve(session: AsyncSession, fields: dict[str, Any]) -> dict[str, Any]:
