@@ -60,6 +60,10 @@ def test_an_excerpt_ends_with_a_sentence() -> None:
     assert excerpt(["一句话有十个字在里面。" * 40]) == "一句话有十个字在里面。" * 27
 
 
+def test_a_sentence_that_ends_just_behind_the_limit_is_cut_off() -> None:
+    assert excerpt(["字" * 199 + "。" + "字" * 100 + "。" * 50]) == "字" * 199 + "。"
+
+
 def test_an_excerpt_ends_with_a_word_where_no_sentence_ends() -> None:
     cut = excerpt(["Short. " + "word, " * 100])
     assert cut.endswith(" word…") and 290 <= len(cut) <= EXCERPT_LENGTH

@@ -67,8 +67,8 @@ def excerpt(paragraphs: Iterable[str]) -> str:
     text = _start(paragraphs)
     if len(text) <= EXCERPT_LENGTH:
         return text
-    ends = [match.end() for match in _SENTENCE_END.finditer(text, EXCERPT_LENGTH // 2, EXCERPT_LENGTH + 1)]
-    if ends and ends[-1] <= EXCERPT_LENGTH:
+    sentences = _SENTENCE_END.finditer(text, EXCERPT_LENGTH // 2, EXCERPT_LENGTH + 1)
+    if ends := [sentence.end() for sentence in sentences if sentence.end() <= EXCERPT_LENGTH]:
         return text[: ends[-1]]
     cut = text.rfind(" ", EXCERPT_LENGTH // 2, EXCERPT_LENGTH)
     if cut < 0:
