@@ -1,7 +1,8 @@
 """One PostgreSQL for all workers, a database for each built by the real migrations, and a rollback after each test."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 
 import httpx
 import hypothesis
@@ -100,11 +101,10 @@ async def client(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncC
         yield client
 
 
-@pytest.fixture
-async def desk(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    """The owner, with every scope."""
+@asynccontextmanager
+async def signed_in(app: FastAPI, sessions: Sessions, scopes: Iterable[Scope]) -> AsyncIterator[httpx.AsyncClient]:
     async with sessions.begin() as session:
-        token = await make.token(session, scopes=list(Scope))
+        token = await make.token(session, scopes=scopes)
     headers = {"Authorization": f"Bearer {token}"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="https://blog.example", headers=headers) as client:
@@ -112,13 +112,16 @@ async def desk(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncCli
 
 
 @pytest.fixture
+async def desk(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    """The owner, with every scope."""
+    async with signed_in(app, sessions, Scope) as client:
+        yield client
+
+
+@pytest.fixture
 async def weak(app: FastAPI, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who has signed in, but without any scope: what needs one is a 403."""
-    async with sessions.begin() as session:
-        token = await make.token(session, scopes=[])
-    headers = {"Authorization": f"Bearer {token}"}
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://blog.example", headers=headers) as client:
+    async with signed_in(app, sessions, []) as client:
         yield client
 
 

@@ -81,9 +81,13 @@ class Output(BaseModel):
         return cls.model_validate(row, context={"site_url": site_url})
 
 
+def public_address(path: str, site_url: str) -> str:
+    return f"{site_url}{quote(path)}"
+
+
 def _absolute(path: str, info: ValidationInfo) -> str:
     # Only `Output.of` passes a context; an address that is validated again is complete already.
-    return f"{info.context['site_url']}{quote(path)}" if info.context else path
+    return public_address(path, info.context["site_url"]) if info.context else path
 
 
 SiteUrl = Annotated[str, BeforeValidator(_absolute), Field(json_schema_extra={"format": "uri"})]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorRef
 from byline.core.markdown import render
+from byline.core.schemas import public_address
 from byline.posts.models import Post, path_of
 from byline.posts.queries import revision
 from byline.posts.schemas import PostContent, PostDraft, SeriesPlace, TocEntry
@@ -32,7 +32,7 @@ async def read(session: AsyncSession, post: Post, *, site_url: str) -> PostDraft
         id=post.id,
         kind=post.kind,
         status=post.current_status,
-        url=site_url + quote(path_of(post.kind, content.slug)),
+        url=public_address(path_of(post.kind, content.slug), site_url),
         cover=content.cover,
         tags=[TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
         authors=[AuthorRef.model_validate(author) for author in await _in_order(session, Author, content.authors)],
