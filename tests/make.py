@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from byline.accounts.caller import Scope
+from byline.accounts.caller import Role, Scope
 from byline.accounts.models import Session, User
-from byline.accounts.service import hash_token
+from byline.accounts.sessions import hash_token
 from byline.authors import service as authors
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorCreate
@@ -27,7 +27,7 @@ from byline.tags.schemas import TagCreate
 
 async def user(session: AsyncSession, **fields: Any) -> User:
     """Without a password that anything matches: hashing one takes a third of a second."""
-    fields = {"email": f"{secrets.token_hex(4)}@example.com", "name": "Grace", "password_hash": "none", **fields}
+    fields = {"email": f"{secrets.token_hex(4)}@example.com", "name": "Grace", "role": Role.OWNER, **fields}
     made = User(**fields)
     session.add(made)
     await session.flush()

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from byline.accounts.deps import InvalidToken, ScopeMissing
+from byline.accounts.deps import ScopeMissing
+from byline.accounts.sessions import InvalidToken
 from byline.authors import service as authors
 from byline.core.errors import BylineError, Invalid, StaleVersion, Unauthenticated, VersionRequired
 from byline.core.pagination import InvalidCursor

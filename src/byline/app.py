@@ -10,8 +10,10 @@ from fastapi.routing import APIRoute
 
 import byline.models  # noqa: F401 -- so that every mapper is known
 from byline import __version__
+from byline.accounts import account, keys, sessions
+from byline.accounts import manage as manage_accounts
 from byline.accounts import routes as accounts
-from byline.accounts.deps import InvalidToken, ScopeMissing
+from byline.accounts.deps import CrossSiteRequest, ScopeMissing
 from byline.authors import manage as manage_authors
 from byline.authors import routes as authors
 from byline.core import health, site
@@ -29,6 +31,18 @@ from byline.series import routes as series
 from byline.tags import manage as manage_tags
 from byline.tags import routes as tags
 
+# What any credential may be refused for at the desk.
+REFUSED = (
+    Unauthenticated,
+    sessions.InvalidToken,
+    keys.MalformedApiKey,
+    keys.UnknownApiKey,
+    keys.RevokedApiKey,
+    keys.ExpiredApiKey,
+    keys.NetworkNotAllowed,
+    ScopeMissing,
+    CrossSiteRequest,
+)
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 DESCRIPTION = """
@@ -60,10 +74,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(ConditionalGet)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
     app.add_middleware(RequestId)
-    for router in (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router, accounts.router):
+    for router in (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router):
         app.include_router(router)
-    manage = APIRouter(prefix="/v1/manage", responses=problems(Unauthenticated, InvalidToken, ScopeMissing))
+    for router in (accounts.router, account.router):
+        app.include_router(router)
+    manage = APIRouter(prefix="/v1/manage", responses=problems(*REFUSED))
     for router in (manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router):
+        manage.include_router(router)
+    for router in (manage_accounts.users, manage_accounts.api_keys):
         manage.include_router(router)
     app.include_router(manage)
     app.include_router(feeds.router)

@@ -22,6 +22,7 @@ from uvicorn.importer import import_from_string
 from byline import __version__
 from byline import demo as demo_publication
 from byline.accounts import service as accounts
+from byline.accounts.caller import Role
 from byline.authors import service as authors
 from byline.authors.schemas import AuthorCreate
 from byline.core.database import Database
@@ -173,7 +174,7 @@ async def _prepare(database: Database, settings: Settings, demo: bool) -> tuple[
 async def _create_owner(database: Database, email: str, name: str, password: str) -> None:
     await migrate_database(database.engine)
     async with database.sessions.begin() as session:
-        owner = await accounts.create_owner(session, email=email, name=name, password=password)
+        owner = await accounts.create_user(session, email=email, name=name, role=Role.OWNER, password=password)
         await authors.create(session, AuthorCreate(name=name), user_id=owner.id)
 
 

@@ -1,8 +1,9 @@
 """Every table, for Alembic and the mappers."""
 
-from byline.accounts.models import Session, User
+from byline.accounts.models import ApiKey, Attempt, Identity, Passkey, RecoveryCode, Session, Ticket, User
 from byline.authors.models import Author
 from byline.core.database import Base
+from byline.core.events import Event
 from byline.posts.models import Post, PostAuthor, PostTag, Revision
 from byline.redirects.models import Redirect
 from byline.series.models import Series
@@ -10,16 +11,23 @@ from byline.tags.models import Tag
 from byline.transfer.models import ImportedFile
 
 __all__ = [
+    "ApiKey",
+    "Attempt",
     "Author",
     "Base",
+    "Event",
+    "Identity",
     "ImportedFile",
+    "Passkey",
     "Post",
     "PostAuthor",
     "PostTag",
+    "RecoveryCode",
     "Redirect",
     "Revision",
     "Series",
     "Session",
     "Tag",
+    "Ticket",
     "User",
 ]

@@ -6,10 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import select, text
 
-from byline.accounts.caller import Scope
-from byline.accounts.deps import InvalidToken, ScopeMissing
+from byline.accounts.caller import Role, Scope
+from byline.accounts.deps import ScopeMissing
 from byline.accounts.models import Session, User
-from byline.accounts.service import UnknownScope, WrongCredentials, create_owner, hash_token
+from byline.accounts.service import WrongCredentials, create_user
+from byline.accounts.sessions import InvalidToken, UnknownScope, hash_token
 from byline.core.errors import Invalid, Unauthenticated
 from tests import make
 from tests.conftest import Sessions
@@ -22,7 +23,7 @@ EMAIL, PASSWORD = "Grace@Example.com", "correct horse ÄÖÜ 😀"
 @pytest.fixture
 async def grace(sessions: Sessions) -> User:
     async with sessions.begin() as session:
-        return await create_owner(session, email=EMAIL, name="Grace", password=PASSWORD)
+        return await create_user(session, email=EMAIL, name="Grace", role=Role.OWNER, password=PASSWORD)
 
 
 def credentials(**fields: str) -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""Making the first user."""
+"""Making users."""
 
 import pytest
 
-from byline.accounts.service import EmailTaken, UnfitEmail, UnfitPassword, create_owner
+from byline.accounts.caller import Role
+from byline.accounts.passwords import UnfitPassword
+from byline.accounts.service import EmailTaken, UnfitEmail, create_user
 from byline.core.errors import BylineError
 from tests import make
 from tests.conftest import Sessions
@@ -23,8 +25,8 @@ from tests.conftest import Sessions
         ("ADA@example.com", "long enough", EmailTaken),
     ],
 )
-async def test_what_no_owner_has(sessions: Sessions, email: str, password: str, error: type[BylineError]) -> None:
+async def test_what_no_user_has(sessions: Sessions, email: str, password: str, error: type[BylineError]) -> None:
     async with sessions.begin() as session:
         await make.user(session, email="Ada@Example.com")
         with pytest.raises(error):
-            await create_owner(session, email=email, name="Grace", password=password)
+            await create_user(session, email=email, name="Grace", role=Role.OWNER, password=password)

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from byline.accounts.deps import InvalidToken, ScopeMissing
+from byline.accounts.deps import ScopeMissing
 from byline.accounts.models import User
+from byline.accounts.sessions import InvalidToken
 from byline.core.errors import Invalid, StaleVersion, Unauthenticated, VersionRequired
 from byline.core.pagination import InvalidCursor
 from byline.posts.models import Post, Revision

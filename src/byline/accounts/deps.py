@@ -1,53 +1,175 @@
 """Who is calling?"""
 
-from datetime import UTC, datetime
+import hmac
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from fastapi import Depends, Security
-from fastapi.security import OAuth2PasswordBearer, SecurityScopes
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 
-from byline.accounts import queries, service
+from byline.accounts import keys, sessions
 from byline.accounts.caller import SCOPES, Caller, Scope
-from byline.core.deps import SessionDep
+from byline.accounts.models import User
+from byline.accounts.sessions import Client, Lifetime
+from byline.core.deps import SessionDep, SettingsDep
 from byline.core.errors import Forbidden, Unauthenticated
+from byline.core.events import Actor
 
-oauth2 = OAuth2PasswordBearer(
+COOKIE = "__Host-byline"
+"""The prefix makes browsers insist: Secure, of this very host, for all of it (RFC 6265bis §4.1.3.2)."""
+
+FRESH = timedelta(minutes=10)
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+_session = OAuth2PasswordBearer(
     tokenUrl="/v1/auth/token",
     scheme_name="Session",
     description="Sign in with e-mail address and password.",
     scopes={scope.value: description for scope, description in SCOPES.items()},
     auto_error=False,
 )
-
-
-class InvalidToken(Unauthenticated):
-    code = "invalid_token"
-    title = "This token is unknown or has run out"
-    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # noqa: RUF012
+_api_key = HTTPBearer(
+    scheme_name="ApiKey", description="`Authorization: Bearer byl_…`, for services.", auto_error=False
+)
+_cookie = APIKeyCookie(
+    name=COOKIE, scheme_name="Cookie", description="Set by `POST /v1/auth/session`.", auto_error=False
+)
 
 
 class ScopeMissing(Forbidden):
     code = "scope_missing"
-    title = "This token does not carry the scope that is needed"
+    title = "This credential does not carry the scope that is needed"
+
+
+class CrossSiteRequest(Forbidden):
+    code = "cross_site_request"
+    title = "A request with a cookie that changes anything has to come from the site itself"
+
+
+class SessionRequired(Forbidden):
+    code = "session_required"
+    title = "This takes a person who has signed in, not an API key"
+
+
+class FreshFactorRequired(Unauthenticated):
+    """As RFC 9470 has it; `POST /v1/auth/confirm` answers it."""
+
+    code = "fresh_factor_required"
+    title = "Confirm that it is you, and try again"
+    headers = {  # noqa: RUF012
+        "WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age={FRESH.total_seconds():.0f}'
+    }
+
+
+def get_client(request: Request) -> Client:
+    return Client(
+        device=request.headers.get("user-agent"), address=request.client.host if request.client is not None else None
+    )
+
+
+ClientDep = Annotated[Client, Depends(get_client)]
+
+
+def get_lifetime(settings: SettingsDep) -> Lifetime:
+    return Lifetime(
+        absolute=timedelta(hours=settings.token_lifetime_hours), idle=timedelta(hours=settings.session_idle_hours)
+    )
+
+
+LifetimeDep = Annotated[Lifetime, Depends(get_lifetime)]
+
+
+def require_same_site(request: Request, settings: SettingsDep) -> None:
+    """Refuses what another site makes a browser send: by `Sec-Fetch-Site`, else by `Origin`.
+
+    Raises CrossSiteRequest. Gives nothing away where a browser sends neither: see `get_caller`.
+    """
+    origin = request.headers.get("origin")
+    own = {_origin(str(request.base_url)), _origin(settings.site_url), *settings.cors_origins}
+    fetched = request.headers.get("sec-fetch-site")
+    if fetched in {"same-origin", "none"} or (fetched is None and origin is None) or origin in own:
+        return
+    raise CrossSiteRequest()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+SameSite = Depends(require_same_site)
 
 
 async def get_caller(
-    required: SecurityScopes, token: Annotated[str | None, Depends(oauth2)], session: SessionDep
+    required: SecurityScopes,
+    request: Request,
+    bearer: Annotated[str | None, Depends(_session)],
+    api_key: Annotated[object, Depends(_api_key)],  # the same header: named here for the OpenAPI document
+    cookie: Annotated[str | None, Depends(_cookie)],
+    client: ClientDep,
+    lifetime: LifetimeDep,
+    settings: SettingsDep,
+    session: SessionDep,
 ) -> Caller:
     """The caller, if they carry every required scope."""
-    if token is None:
+    if bearer is not None and bearer.startswith(keys.PREFIX):
+        caller = await keys.authenticate(session, bearer, client.address)
+    elif bearer is not None:
+        caller = await sessions.authenticate(session, bearer, lifetime)
+    elif cookie is not None:
+        caller = await sessions.authenticate(session, cookie, lifetime)
+        if request.method not in SAFE_METHODS:
+            _check_cookie_request(request, caller, settings)
+    else:
         raise Unauthenticated()
-    found = await session.scalar(queries.live_session(service.hash_token(token), datetime.now(UTC)))
-    if found is None:
-        raise InvalidToken()
-    caller = Caller(found.user_id, found.id, found.user.name, frozenset(Scope(scope) for scope in found.scopes))
+    session.info["actor"] = Actor(caller.user_id, caller.session_id, caller.api_key_id, client.address)
+    request.state.principal = ("api_key", caller.api_key_id) if caller.api_key_id else ("user", caller.user_id)
     missing = [scope for scope in required.scopes if scope not in caller.scopes]
     if missing:
         raise ScopeMissing(f"needed: {' '.join(missing)}", missing_scopes=missing)
     return caller
 
 
+def _check_cookie_request(request: Request, caller: Caller, settings: SettingsDep) -> None:
+    """Raises CrossSiteRequest."""
+    require_same_site(request, settings)
+    if "sec-fetch-site" not in request.headers and "origin" not in request.headers:
+        assert caller.session_id is not None
+        expected = sessions.csrf_token(caller.session_id, settings.secret_key.get_secret_value())
+        if not hmac.compare_digest(request.headers.get("x-csrf-token", "").encode(), expected.encode()):
+            raise CrossSiteRequest("send X-CSRF-Token: this browser does not say where the request comes from")
+
+
 AnyCaller = Annotated[Caller, Security(get_caller)]
+
+
+async def get_person(caller: AnyCaller) -> Caller:
+    if caller.session_id is None:
+        raise SessionRequired()
+    return caller
+
+
+Person = Annotated[Caller, Depends(get_person)]
+"""Somebody who has signed in, by whatever scopes."""
+
+
+async def get_fresh_person(caller: Person) -> Caller:
+    if caller.authenticated_at is None or caller.authenticated_at < datetime.now(UTC) - FRESH:
+        raise FreshFactorRequired()
+    return caller
+
+
+FreshPerson = Annotated[Caller, Depends(get_fresh_person)]
+"""Who has proved who they are within the last ten minutes: for what a stolen session must not be enough for."""
+
+
+async def get_own_user(caller: AnyCaller, session: SessionDep) -> User:
+    return await session.get_one(User, caller.user_id, with_for_update=True)
+
+
+OwnUser = Annotated[User, Depends(get_own_user)]
+
 PostReader = Annotated[Caller, Security(get_caller, scopes=[Scope.POSTS_READ])]
 PostWriter = Annotated[Caller, Security(get_caller, scopes=[Scope.POSTS_WRITE])]
 PostPublisher = Annotated[Caller, Security(get_caller, scopes=[Scope.POSTS_PUBLISH])]
@@ -57,3 +179,6 @@ TagReader = Annotated[Caller, Security(get_caller, scopes=[Scope.TAGS_READ])]
 TagWriter = Annotated[Caller, Security(get_caller, scopes=[Scope.TAGS_WRITE])]
 SeriesReader = Annotated[Caller, Security(get_caller, scopes=[Scope.SERIES_READ])]
 SeriesWriter = Annotated[Caller, Security(get_caller, scopes=[Scope.SERIES_WRITE])]
+UserManager = Annotated[Caller, Security(get_caller, scopes=[Scope.USERS_MANAGE])]
+KeyManager = Annotated[Caller, Security(get_caller, scopes=[Scope.KEYS_MANAGE])]
+AuditReader = Annotated[Caller, Security(get_caller, scopes=[Scope.AUDIT_READ])]

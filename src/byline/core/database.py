@@ -53,14 +53,18 @@ class Versioned(Row):
 
     version: Mapped[int] = mapped_column(default=1)
 
-    def change(self, fields: Mapping[str, Any]) -> None:
-        """Sets the named columns; where that changes anything, it is a new version."""
-        changed = {name: value for name, value in fields.items() if getattr(self, name) != value}
-        for name, value in changed.items():
-            setattr(self, name, value)
-        if changed:
+    def change(self, fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Sets the named columns; where that changes anything, it is a new version. Gives what was and what is."""
+        before = {name: getattr(self, name) for name in fields}
+        changes = {
+            name: {"before": before[name], "after": value} for name, value in fields.items() if before[name] != value
+        }
+        for name, change in changes.items():
+            setattr(self, name, change["after"])
+        if changes:
             self.version += 1
             self.updated_at = datetime.now(UTC)
+        return changes
 
 
 class Database:

@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Request, Response
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from byline.core.errors import Invalid, StaleVersion, VersionRequired
+from byline.core.errors import BylineError, Invalid, StaleVersion, VersionRequired
 from byline.core.http import parse_if_match
 from byline.core.pagination import Rows, Sorts, paginate
 from byline.core.schemas import PageQuery
@@ -26,8 +26,16 @@ SettingsDep = Annotated[Settings, Depends(get_settings)]
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """The transaction of this request."""
+    refusal: BylineError | None = None
     async with request.app.state.sessions.begin() as session:
-        yield session
+        try:
+            yield session
+        except BylineError as error:
+            if not error.commits:
+                raise
+            refusal = error
+    if refusal is not None:
+        raise refusal
 
 
 # With scope="function" the transaction ends before the answer is sent: a commit that fails is never a 201.

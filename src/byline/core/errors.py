@@ -9,12 +9,14 @@
     ├── StaleVersion 412
     ├── ContentTooLarge 413
     ├── Invalid 422
-    └── VersionRequired 428
+    ├── VersionRequired 428
+    └── TooManyRequests 429
 
 A room subclasses these at the top of its `service.py`: the class is the kind of problem, with a `code` that clients
 may rely on; the instance says what is wrong this time. `problems.py` renders them as RFC 9457 says.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -22,14 +24,16 @@ class BylineError(Exception):
     """`status` is the HTTP status, `code` the stable name of the problem, `title` the same for people.
 
     `constraints` names the database constraints whose violation is this error. Keyword arguments of an instance
-    are added to the problem as members of their own.
+    are added to the problem as members of their own. What the request wrote before it failed is rolled back, unless
+    `commits`: a wrong password is counted, although it is refused.
     """
 
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
     constraints: ClassVar[tuple[str, ...]] = ()
-    headers: ClassVar[dict[str, str]] = {}
+    commits: ClassVar[bool] = False
+    headers: Mapping[str, str] = {}
 
     def __init__(self, detail: str | None = None, **members: Any) -> None:
         super().__init__(detail or self.title)
@@ -47,7 +51,7 @@ class Unauthenticated(BylineError):
     status = 401
     code = "unauthenticated"
     title = "Sign in first"
-    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012
 
 
 class Forbidden(BylineError):
@@ -99,6 +103,18 @@ class VersionRequired(BylineError):
     status = 428
     code = "version_required"
     title = "Send If-Match with the version that you read"
+
+
+class TooManyRequests(BylineError):
+    """`retry_after` is the number of seconds to wait, told in the header of that name."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.headers = {"Retry-After": str(retry_after)}
 
 
 def by_constraint(name: str) -> type[BylineError] | None:

@@ -2,14 +2,13 @@
 
 import hashlib
 import re
-from contextvars import ContextVar
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
+from byline.core.ids import request_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,128}")
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')

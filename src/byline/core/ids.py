@@ -1,8 +1,11 @@
-"""Keys of rows."""
+"""Keys of rows, and of the request that is being answered."""
 
 import os
 import time
+from contextvars import ContextVar
 from uuid import UUID
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def uuid7() -> UUID:

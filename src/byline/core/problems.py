@@ -1,7 +1,7 @@
 """Every failure as `application/problem+json` (RFC 9457), and the same in the OpenAPI document."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from byline.core.errors import BylineError, Conflict, ContentTooLarge, Invalid, by_constraint
-from byline.core.http import request_id
+from byline.core.ids import request_id
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def _render(
     title: str,
     detail: str | None = None,
     *,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
     errors: Sequence[dict[str, str]] = (),
     **members: Any,
 ) -> Response:

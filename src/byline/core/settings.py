@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         description="Signs page cursors; at least 32 characters, the same on every node. Production needs its own.",
     )
     token_lifetime_hours: int = Field(24 * 14, ge=1, description="How long a sign-in lasts, in hours.")
+    session_idle_hours: int = Field(24 * 3, ge=1, description="How long it lasts without being used, in hours.")
+    cors_origins: list[str] = Field(
+        [],
+        description="Other origins whose pages may call the API, with cookies too: "
+        '`["https://app.example.com"]`. `["*"]` is any, without cookies.',
+    )
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")
 
     @field_validator("database_url")

@@ -7,6 +7,7 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from byline.accounts import service as accounts
+from byline.accounts.caller import Role
 from byline.accounts.models import User
 from byline.authors import service as authors
 from byline.authors.schemas import AuthorCreate
@@ -34,6 +35,8 @@ async def create(sessions: async_sessionmaker[AsyncSession], *, language: str) -
         pass
     password = secrets.token_urlsafe(12)
     async with sessions.begin() as session:
-        owner = await accounts.create_owner(session, email=OWNER_EMAIL, name="The owner", password=password)
+        owner = await accounts.create_user(
+            session, email=OWNER_EMAIL, name="The owner", role=Role.OWNER, password=password
+        )
         await authors.create(session, AuthorCreate(name="The owner", slug="owner"), user_id=owner.id)
     return OWNER_EMAIL, password
