@@ -8,8 +8,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# A file is run by one worker, so that what its fixtures make is made once, and the files in the order of conftest.py.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --basetemp .test/tmp
 
-.PHONY: help run setup test check format lock clean
+# Bytecode is kept, also where the environment says otherwise: each worker starts five seconds sooner.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run setup test thorough check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -28,7 +33,10 @@ $(INSTALLED): pyproject.toml requirements/dev.lock
 	@touch $@
 
 test: $(INSTALLED) ## Run the test suite, in parallel (ARGS="-k slug" narrows it)
-	$(BIN)/pytest -n auto --dist loadgroup --basetemp .test/tmp $(ARGS)
+	$(PYTEST) $(ARGS)
+
+thorough: $(INSTALLED) ## The test suite with many more examples, for before a release
+	$(PYTEST) --hypothesis-profile=thorough $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types, layers, migrations
 	$(BIN)/ruff format --check .

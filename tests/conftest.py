@@ -26,9 +26,23 @@ os.environ.pop("DATABASE_URL", None)
 
 # The same examples in every run: a test that fails once in a hundred runs tells nobody anything.
 hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None, max_examples=40)
+hypothesis.settings.register_profile("thorough", database=None, deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("suite")
 
 Sessions = async_sessionmaker[AsyncSession]
+
+# What takes a worker longest is begun first, so that none is alone with it at the end.
+LONG = {"test_cli.py", "test_embedded.py", "test_hostile.py", "test_importing.py", "test_openapi.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.fixture(scope="session")
+def thorough() -> bool:
+    """Whether this is `make thorough`, which tries everything, and not `make test`, which tries a fair part."""
+    return hypothesis.settings.get_current_profile_name() == "thorough"
 
 
 @pytest.fixture(scope="session")

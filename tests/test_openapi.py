@@ -23,8 +23,6 @@ from byline.core.settings import Settings
 from tests import make
 from tests.conftest import create_database
 
-pytestmark = pytest.mark.xdist_group("openapi")  # one worker: what its fixtures make is dear
-
 DOCUMENT = create_app(Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere"))).openapi()
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 PUBLIC = {"/livez", "/readyz", "/v1/auth/token"}
@@ -76,13 +74,15 @@ def test_operation_ids_are_unique_names() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_an_operation_answers_as_described(server: tuple[str, str], method: str, path: str) -> None:
+def test_an_operation_answers_as_described(
+    server: tuple[str, str], thorough: bool, method: str, path: str
+) -> None:
     base_url, token = server
     schema = schemathesis.openapi.from_dict(DOCUMENT)
     operation = schema[path][method.upper()]
 
     @hypothesis_settings(
-        max_examples=5,
+        max_examples=60 if thorough else 5,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -27,8 +27,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from byline.core import embedded
 from byline.core.embedded import EmbeddedPostgres, EmbeddedUnavailable, binaries, label_of, processes_on, try_lock
 
-pytestmark = pytest.mark.xdist_group("embedded")  # one worker: what its fixtures make is dear
-
 CAP_SYS_ADMIN = 21  # <linux/capability.h>
 
 

@@ -15,8 +15,6 @@ import pytest
 from byline.core.markdown import render
 from tests.corpora import corpus
 
-pytestmark = pytest.mark.xdist_group("hostile")  # one worker: what its fixtures make is dear
-
 # Its own list, not that of the code under test.
 ELEMENTS = (
     "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup data dd del details dfn "
@@ -50,12 +48,22 @@ def payloads() -> Iterator[str]:
     yield from json.loads((corpus("hostile-blns") / "blns.json").read_text())
 
 
+def sources(every: int) -> Iterator[str]:
+    """Payloads in every `every`th place, each payload beginning one place after the one before it.
+
+    So each place has its share of the payloads, and neighbours in a list, which are often alike, stand in all places.
+    """
+    for number, payload in enumerate(sorted(set(payloads()))):
+        for place in PLACES[number % every :: every]:
+            yield place.replace("{}", payload)
+
+
 @pytest.fixture(scope="module")
-def rendered() -> Mapping[str, str]:
+def rendered(thorough: bool) -> Mapping[str, str]:
     """HTML -> the Markdown that it was made of."""
-    sources = {place.replace("{}", payload) for payload in set(payloads()) for place in PLACES}
-    assert len(sources) > 10_000
-    return {render(source).html: source for source in sorted(sources)}
+    tried = set(sources(every=1 if thorough else 4))
+    assert len(tried) > (10_000 if thorough else 3_000)
+    return {render(source).html: source for source in sorted(tried)}
 
 
 HARMFUL = [

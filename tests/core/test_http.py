@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from byline.core.http import ConditionalGet, RequestId, parse_if_match, prefers, request_id, version_etag
+from byline.core.http import ConditionalGet, RequestId, parse_if_match, prefers, version_etag
+from byline.core.ids import request_id
 
 
 async def ids(request: Request) -> Response:
