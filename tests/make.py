@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from byline.accounts.caller import Role, Scope
-from byline.accounts.models import Session, User
+from byline.accounts import keys
+from byline.accounts.caller import ROLES, Caller, Role, Scope
+from byline.accounts.models import ApiKey, Session, User
+from byline.accounts.schemas import ApiKeyCreate
 from byline.accounts.sessions import hash_token
 from byline.authors import service as authors
 from byline.authors.models import Author
@@ -44,6 +46,15 @@ async def token(
     session.add(Session(user_id=owner.id, token_hash=hash_token(made), scopes=list(scopes), expires_at=expires_at))
     await session.flush()
     return made
+
+
+async def api_key(
+    session: AsyncSession, *, scopes: Iterable[Scope], of: User | None = None, **fields: Any
+) -> tuple[str, ApiKey]:
+    """The key itself and its row."""
+    owner = of or await user(session)
+    caller = Caller(owner.id, owner.name, Role(owner.role), ROLES[Role(owner.role)].scopes)
+    return await keys.create(session, ApiKeyCreate(name="A service", scopes=list(scopes), **fields), caller)
 
 
 async def author(session: AsyncSession, name: str = "Ada Lovelace", **fields: Any) -> Author:

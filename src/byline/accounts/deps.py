@@ -4,15 +4,17 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 
 from byline.accounts import keys, sessions
 from byline.accounts.caller import SCOPES, Caller, Scope
-from byline.accounts.models import User
+from byline.accounts.models import ApiKey, User
+from byline.accounts.service import UserNotFound
 from byline.accounts.sessions import Client, Lifetime
-from byline.core.deps import SessionDep, SettingsDep
+from byline.core.deps import PreconditionDep, SessionDep, SettingsDep
 from byline.core.errors import Forbidden, Unauthenticated
 from byline.core.events import Actor
 
@@ -182,3 +184,42 @@ SeriesWriter = Annotated[Caller, Security(get_caller, scopes=[Scope.SERIES_WRITE
 UserManager = Annotated[Caller, Security(get_caller, scopes=[Scope.USERS_MANAGE])]
 KeyManager = Annotated[Caller, Security(get_caller, scopes=[Scope.KEYS_MANAGE])]
 AuditReader = Annotated[Caller, Security(get_caller, scopes=[Scope.AUDIT_READ])]
+
+
+async def get_managed_user(user_id: UUID, caller: UserManager, session: SessionDep) -> User:
+    user = await session.get(User, user_id)
+    if user is None:
+        raise UserNotFound()
+    return user
+
+
+async def get_editable_user(
+    user_id: UUID, caller: UserManager, precondition: PreconditionDep, session: SessionDep
+) -> User:
+    """Locked until the transaction ends, so that of two saves of one version the second is refused."""
+    user = await session.get(User, user_id, with_for_update=True)
+    if user is None:
+        raise UserNotFound()
+    precondition.check(user.version)
+    return user
+
+
+async def get_managed_api_key(key_id: UUID, caller: KeyManager, session: SessionDep) -> ApiKey:
+    key = await session.get(ApiKey, key_id)
+    if key is None:
+        raise keys.ApiKeyNotFound()
+    return key
+
+
+async def get_editable_api_key(key_id: UUID, caller: KeyManager, session: SessionDep) -> ApiKey:
+    """Locked until the transaction ends."""
+    key = await session.get(ApiKey, key_id, with_for_update=True)
+    if key is None:
+        raise keys.ApiKeyNotFound()
+    return key
+
+
+ManagedUser = Annotated[User, Depends(get_managed_user)]
+EditableUser = Annotated[User, Depends(get_editable_user)]
+ManagedApiKey = Annotated[ApiKey, Depends(get_managed_api_key)]
+EditableApiKey = Annotated[ApiKey, Depends(get_editable_api_key)]

@@ -2,20 +2,22 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Query, Response, status
 
 from byline.accounts import keys, queries, service, sessions
 from byline.accounts.deps import (
+    EditableApiKey,
+    EditableUser,
     FreshFactorRequired,
     FreshPerson,
     KeyManager,
     LifetimeDep,
+    ManagedApiKey,
+    ManagedUser,
     SessionRequired,
     UserManager,
 )
-from byline.accounts.models import ApiKey, User
 from byline.accounts.schemas import (
     ApiKeyCreate,
     ApiKeyOut,
@@ -28,7 +30,7 @@ from byline.accounts.schemas import (
     UserQuery,
     UserUpdate,
 )
-from byline.core.deps import PaginatorDep, PreconditionDep, SessionDep
+from byline.core.deps import PaginatorDep, SessionDep
 from byline.core.errors import StaleVersion, VersionRequired
 from byline.core.http import version_etag
 from byline.core.pagination import InvalidCursor
@@ -39,16 +41,6 @@ users = APIRouter(prefix="/users", tags=["Manage users"])
 api_keys = APIRouter(prefix="/api-keys", tags=["Manage API keys"])
 
 _SENSITIVE = (SessionRequired, FreshFactorRequired)
-
-
-async def get_managed_user(user_id: UUID, caller: UserManager, session: SessionDep) -> User:
-    user = await session.get(User, user_id, with_for_update=True)
-    if user is None:
-        raise service.UserNotFound()
-    return user
-
-
-ManagedUser = Annotated[User, Depends(get_managed_user)]
 
 
 @users.get("", responses=problems(InvalidCursor))
@@ -74,15 +66,13 @@ async def get_user(user: ManagedUser, response: Response) -> UserOut:
     ),
 )
 async def update_user(
-    user: ManagedUser,
+    user: EditableUser,
     changes: UserUpdate,
     caller: FreshPerson,
-    precondition: PreconditionDep,
     session: SessionDep,
     response: Response,
 ) -> UserOut:
     """Change a user's name or role, or shut them out. Their sessions end with their role."""
-    precondition.check(user.version)
     user = await service.update_user(session, user, changes, caller)
     response.headers["ETag"] = version_etag(user.version)
     return UserOut.model_validate(user)
@@ -108,17 +98,6 @@ async def end_sessions_of_user(user: ManagedUser, caller: UserManager, session: 
     """Sign a user out everywhere."""
     service.require_may_manage(caller, user)
     await sessions.end_all(session, user)
-
-
-async def get_api_key(key_id: UUID, caller: KeyManager, session: SessionDep) -> ApiKey:
-    """Locked until the transaction ends."""
-    key = await session.get(ApiKey, key_id, with_for_update=True)
-    if key is None:
-        raise keys.ApiKeyNotFound()
-    return key
-
-
-ManagedApiKey = Annotated[ApiKey, Depends(get_api_key)]
 
 
 @api_keys.get("", responses=problems(InvalidCursor))
@@ -153,7 +132,7 @@ async def get_managed_api_key(key: ManagedApiKey) -> ApiKeyOut:
     responses=problems(keys.ApiKeyNotFound, keys.ApiKeyEnded, keys.NotYourApiKey, *_SENSITIVE),
 )
 async def rotate_api_key(
-    key: ManagedApiKey, wish: ApiKeyRotate, caller: FreshPerson, session: SessionDep, response: Response
+    key: EditableApiKey, wish: ApiKeyRotate, caller: FreshPerson, session: SessionDep, response: Response
 ) -> NewApiKey:
     """Make a key to take the place of one of yours, which stays good for the overlap."""
     token, successor = await keys.rotate(session, key, timedelta(seconds=wish.overlap_seconds), caller)
@@ -168,6 +147,6 @@ async def rotate_api_key(
     response_class=Response,
     responses=problems(keys.ApiKeyNotFound),
 )
-async def revoke_api_key(key: ManagedApiKey, session: SessionDep) -> None:
+async def revoke_api_key(key: EditableApiKey, session: SessionDep) -> None:
     """Revoke a key: its next request is a 401. It stays in the list."""
     await keys.revoke(session, key)

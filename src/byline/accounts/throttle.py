@@ -6,10 +6,9 @@ request counts too. What succeeds takes its count back.
 
 import hashlib
 import ipaddress
-import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import case, delete, func, literal, select, update
+from sqlalchemy import case, delete, extract, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert
@@ -22,6 +21,9 @@ FREE = {"account": 5, "address": 50}
 
 LONGEST = timedelta(minutes=15)
 FORGOTTEN = timedelta(days=1)
+
+NOW = func.clock_timestamp()
+"""The moment itself: of many that wait for one row, each judges by the time when its turn comes."""
 
 
 class TooManyAttempts(TooManyRequests):
@@ -46,12 +48,13 @@ def address_key(address: str | None) -> str:
 
 async def count(session: AsyncSession, *keys: str) -> None:
     """Counts a try for each key. Raises TooManyAttempts, with the seconds to wait, where one has to wait still."""
-    now = datetime.now(UTC)
     for key in sorted(keys):
-        if await session.scalar(_another(key, now)) is None:
-            blocked_until = await session.scalar(select(Attempt.blocked_until).where(Attempt.key == key)) or now
-            raise TooManyAttempts(retry_after=math.ceil((blocked_until - now).total_seconds()))
-    await session.execute(delete(Attempt).where(Attempt.last_at < now - FORGOTTEN))
+        if await session.scalar(_another(key)) is None:
+            seconds = func.ceil(extract("epoch", Attempt.blocked_until - NOW))
+            raise TooManyAttempts(
+                retry_after=max(int(await session.scalar(select(seconds).where(Attempt.key == key)) or 0), 1)
+            )
+    await session.execute(delete(Attempt).where(Attempt.last_at < NOW - FORGOTTEN))
 
 
 async def forgive(session: AsyncSession, *keys: str) -> None:
@@ -60,22 +63,22 @@ async def forgive(session: AsyncSession, *keys: str) -> None:
         if key.startswith("account:"):
             await session.execute(delete(Attempt).where(Attempt.key == key))
         else:
-            taken_back = {"failures": func.greatest(Attempt.failures - 1, 0), "blocked_until": func.now()}
+            taken_back = {"failures": func.greatest(Attempt.failures - 1, 0), "blocked_until": NOW}
             await session.execute(update(Attempt).where(Attempt.key == key).values(taken_back))
 
 
-def _another(key: str, now: datetime) -> ReturningInsert[int]:
+def _another(key: str) -> ReturningInsert[int]:
     """Adds a failure and gives how many there are now; gives nothing where the key is blocked."""
-    failures = case((Attempt.last_at < now - FORGOTTEN, 1), else_=Attempt.failures + 1)
+    failures = case((Attempt.last_at < NOW - FORGOTTEN, 1), else_=Attempt.failures + 1)
     beyond = failures - FREE[key.partition(":")[0]]
     seconds = case((beyond > 0, func.least(func.power(2.0, func.least(beyond, 30)), LONGEST.total_seconds())), else_=0)
-    new = insert(Attempt).values(key=key, failures=1, last_at=now, blocked_until=now)
+    new = insert(Attempt).values(key=key, failures=1, last_at=NOW, blocked_until=NOW)
     return new.on_conflict_do_update(
         index_elements=[Attempt.key],
         set_={
             "failures": failures,
-            "last_at": now,
-            "blocked_until": literal(now) + func.make_interval(0, 0, 0, 0, 0, 0, seconds),
+            "last_at": NOW,
+            "blocked_until": NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds),
         },
-        where=Attempt.blocked_until <= now,
+        where=Attempt.blocked_until <= NOW,
     ).returning(Attempt.failures)
