@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from byline.core.mailbox import mailbox
 
 DEVELOPMENT_SECRET = "development-only: not a secret"
 
@@ -15,6 +18,41 @@ DEVELOPMENT_SECRET = "development-only: not a secret"
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+RoleName = Literal["owner", "admin", "editor", "author", "contributor", "reader"]
+"""As `accounts.caller.Role` has them: a role that there is not stops the start of every command."""
+
+
+class OidcProvider(BaseModel):
+    """An OpenID Connect provider whose accounts may sign in here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Annotated[str, StringConstraints(max_length=50, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] = Field(
+        description="Its name in addresses: `/v1/auth/oidc/{name}`."
+    )
+    label: str = Field(min_length=1, description="Its name for people.")
+    issuer: Annotated[
+        str,
+        StringConstraints(pattern=r"^(https://[^\s/?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?$"),
+    ] = Field(description="To the letter as the provider writes it, closing slash and all.")
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = Field(min_length=1)
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    role_claim: str | None = Field(None, description="Where a person's groups are: `groups`, `realm_access.roles`.")
+    role_map: dict[str, RoleName] = Field({}, description="The role that each group gives; the highest counts.")
+    default_role: RoleName | None = Field(
+        None, description="The role of new people. Unset: only who is known already may sign in."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if "openid" not in self.scopes:
+            raise ValueError("scopes must have openid among them")
+        if self.role_map and self.role_claim is None:
+            raise ValueError("role_map needs a role_claim to look at")
+        return self
 
 
 def _own_address(data: dict[str, Any]) -> str:
@@ -53,7 +91,8 @@ class Settings(BaseSettings):
     site_language: str = Field("en", description="The language of posts that name none (BCP 47).")
     secret_key: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET),
-        description="Signs page cursors; at least 32 characters, the same on every node. Production needs its own.",
+        description="Signs cursors and links in mails, and encrypts second factors; at least 32 characters, "
+        "the same on every node. Production needs its own.",
     )
     token_lifetime_hours: int = Field(24 * 14, ge=1, description="How long a sign-in lasts, in hours.")
     session_idle_hours: int = Field(24 * 3, ge=1, description="How long it lasts without being used, in hours.")
@@ -61,6 +100,29 @@ class Settings(BaseSettings):
         [],
         description="Other origins whose pages may call the API, with cookies too: "
         '`["https://app.example.com"]`. `["*"]` is any, without cookies.',
+    )
+    oidc_providers: list[OidcProvider] = Field(
+        [], description="OpenID Connect providers whose accounts may sign in, as a JSON list."
+    )
+    account_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] = Field(
+        default_factory=lambda data: f"{data.get('site_url', '')}/account",
+        description="Where links in mails lead, with `/invitation`, `/password-reset` and `/email-change` after it. "
+        "Unset: the pages that Byline serves, under the address of the site.",
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="The server that sends mail: `smtp://user:password@host:587`, `smtps://host:465`. "
+        "Unset: mails are logged, for the operator to hand on.",
+    )
+    mail_from: str | None = Field(
+        None, description="The address that mails come from. Unset: `no-reply@` and the host of the site."
+    )
+    security_contact: Annotated[str, StringConstraints(pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://\S+)$")] | None = (
+        Field(
+            None,
+            description="Where to report a vulnerability, in `/.well-known/security.txt`: `mailto:…` or `https://…`. "
+            "Unset: the address of the site.",
+        )
     )
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")
 
@@ -83,7 +145,31 @@ class Settings(BaseSettings):
         url = url.set(drivername="postgresql+asyncpg", query=query)
         return SecretStr(url.render_as_string(hide_password=False))
 
-    @field_validator("site_url")
+    @field_validator("oidc_providers")
+    @classmethod
+    def _have_names_of_their_own(cls, value: list[OidcProvider]) -> list[OidcProvider]:
+        if len({provider.name for provider in value}) < len(value):
+            raise ValueError("two providers have the same name")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.port == 0:
+            raise ValueError("must be a mail server such as smtp://user:password@host:587 or smtps://host")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("ends after the host and the port; write / ? # of a password as %2F %3F %23")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_mail_from(cls, value: str | None) -> str | None:
+        return mailbox(value) if value else None
+
+    @field_validator("site_url", "account_url")
     @classmethod
     def _without_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")
