@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 # A file is run by one worker, so that what its fixtures make is made once, and the files in the order of conftest.py.
-PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --basetemp .test/tmp
+PYTEST := mkdir -p .test && $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --basetemp .test/tmp
 
 # Bytecode is kept, also where the environment says otherwise: each worker starts five seconds sooner.
 unexport PYTHONDONTWRITEBYTECODE

@@ -6,12 +6,13 @@ from alembic import context
 from sqlalchemy import Connection
 
 from byline.core.database import Database
+from byline.core.migrations import is_compared
 from byline.core.settings import Settings
 from byline.models import Base
 
 
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True, include_name=is_compared)
     with context.begin_transaction():
         context.run_migrations()
 

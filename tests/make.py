@@ -61,6 +61,15 @@ async def author(session: AsyncSession, name: str = "Ada Lovelace", **fields: An
     return await authors.create(session, AuthorCreate(name=name, **fields))
 
 
+async def writer(
+    session: AsyncSession, name: str = "Ada Lovelace", *, role: Role = Role.AUTHOR
+) -> tuple[User, Author, dict[str, str]]:
+    """Somebody who signs in to write: the user, their byline, and the headers of their requests."""
+    owner = await user(session, name=name, role=role)
+    byline = await authors.create(session, AuthorCreate(name=name), user_id=owner.id)
+    return owner, byline, {"Authorization": f"Bearer {await token(session, scopes=Scope, of=owner)}"}
+
+
 async def tag(session: AsyncSession, name: str = "Measurement", **fields: Any) -> Tag:
     return await tags.create(session, TagCreate(name=name, **fields))
 

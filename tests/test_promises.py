@@ -13,6 +13,7 @@ import byline
 from byline.core.errors import BylineError
 from byline.core.settings import Settings
 from byline.models import Base
+from byline.tags.service import TagSlugTaken
 from tests.test_openapi import DOCUMENT, OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +22,7 @@ CODE = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKA
 
 ANYBODY = re.compile(
     r"/v1/(site|posts|pages|tags|authors|series)(/|$)|/(livez|readyz)$|(/|/(tags|authors)/\{slug\}/)(feed|atom)\."
+    r"|/v1/auth/(invitations/accept|password-reset|password-reset/confirm|email-change/confirm)$"
 )
 SIGNING_IN = {("post", "/v1/auth/token")}
 
@@ -79,10 +81,13 @@ def test_every_list_comes_in_pages() -> None:
 
 def test_every_error_has_a_code_of_its_own() -> None:
     known = errors()
+    assert TagSlugTaken in known
     codes = [error.code for error in known]
     assert sorted(codes) == sorted(set(codes))
     assert all(re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", code) for code in codes)
+    assert all(error.title and 400 <= error.status < 600 for error in known)
     constraints = [name for error in known for name in error.__dict__.get("constraints", ())]
+    assert sorted(constraints) == sorted(set(constraints))
     tables = Base.metadata.tables.values()
     in_database = {str(constraint.name) for table in tables for constraint in table.constraints}
     in_database |= {str(index.name) for table in tables for index in table.indexes}

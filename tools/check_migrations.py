@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from byline.core.database import Database
 from byline.core.embedded import EmbeddedPostgres
-from byline.core.migrations import migrate
+from byline.core.migrations import is_compared, migrate
 from byline.core.settings import Settings
 from byline.models import Base
 
@@ -20,7 +20,8 @@ SCRATCH = Path(__file__).resolve().parents[1] / ".test"
 
 
 def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    compared = {"compare_type": True, "compare_server_default": True, "include_name": is_compared}
+    context = MigrationContext.configure(connection, opts=compared)
     return list(compare_metadata(context, Base.metadata))
 
 

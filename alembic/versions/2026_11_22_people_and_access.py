@@ -62,6 +62,9 @@ def upgrade() -> None:
     op.execute(
         "create trigger append_only before update or delete on events for each row execute function refuse_change()"
     )
+    op.execute(
+        "create trigger never_emptied before truncate on events for each statement execute function refuse_change()"
+    )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.Uuid(), nullable=False),

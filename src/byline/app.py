@@ -1,5 +1,6 @@
 """The application: the one module that names every room."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,29 +8,48 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 
 import byline.models  # noqa: F401 -- so that every mapper is known
 from byline import __version__
-from byline.accounts import account, keys, sessions
+from byline.accounts import account, factors, keys, sessions
 from byline.accounts import manage as manage_accounts
 from byline.accounts import routes as accounts
-from byline.accounts.deps import CrossSiteRequest, ScopeMissing
+from byline.accounts.deps import COOKIE, CrossSiteRequest, ScopeMissing
+from byline.audit import manage as manage_audit
 from byline.authors import manage as manage_authors
 from byline.authors import routes as authors
-from byline.core import health, site
+from byline.core import health, site, well_known
 from byline.core.database import Database
 from byline.core.docs import mount_docs
-from byline.core.errors import BadRequest, ContentTooLarge, Invalid, Unauthenticated
+from byline.core.errors import BadRequest, ContentTooLarge, Invalid, TooManyRequests, Unauthenticated
 from byline.core.http import BodyLimit, ConditionalGet, RequestId
-from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems
-from byline.core.settings import Settings
+from byline.core.jobs import TaskContext
+from byline.core.limits import Limiter
+from byline.core.logging import AccessLog, configure_logging
+from byline.core.mail import create_mailer
+from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems, unexpected
+from byline.core.security import CORS, AllowedHosts, ClientAddress, HostNotAllowed, RateLimit, SecurityHeaders
+from byline.core.settings import Environment, Settings
 from byline.feeds import routes as feeds
+from byline.jobs import manage as manage_jobs
+from byline.links import manage as manage_links
+from byline.links import routes as links
+from byline.links.pages import mount_pages
+from byline.oidc import routes as oidc
+from byline.oidc.provider import Provider
+from byline.passkeys import routes as passkeys
 from byline.posts import manage as manage_posts
 from byline.posts import routes as posts
+from byline.privacy import account as own_data
+from byline.privacy import manage as manage_data
 from byline.series import manage as manage_series
 from byline.series import routes as series
 from byline.tags import manage as manage_tags
 from byline.tags import routes as tags
+from byline.worker import Worker
 
 # What any credential may be refused for at the desk.
 REFUSED = (
@@ -55,8 +75,15 @@ change them. Failures are `application/problem+json` with a stable `code`.
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The whole service. Without `settings` they are read from the environment, as each worker process does."""
-    settings = settings or Settings()
+    """The whole service. Without `settings` they are read from the environment, and logging is set up as they say: so
+    does each worker process.
+
+    Raises LimitsUnavailable.
+    """
+    if settings is None:
+        settings = Settings()
+        configure_logging(settings)
+    limiter = Limiter(settings)
     app = FastAPI(
         title="Byline",
         version=__version__,
@@ -65,35 +92,75 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        responses=problems(BadRequest, ContentTooLarge, Invalid, ServiceUnavailable),
+        responses=problems(BadRequest, HostNotAllowed, ContentTooLarge, Invalid, TooManyRequests, ServiceUnavailable),
+        middleware=_middleware(settings, limiter),
     )
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.sessions = app.state.database.sessions
+    app.state.limiter = limiter
+    app.state.mailer = create_mailer(settings)
+    app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
-    app.add_middleware(ConditionalGet)
-    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
-    app.add_middleware(RequestId)
     for router in (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router):
         app.include_router(router)
-    for router in (accounts.router, account.router):
+    for router in (accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own, oidc.router):
+        app.include_router(router)
+    for router in (links.router, links.account, own_data.router):
         app.include_router(router)
     manage = APIRouter(prefix="/v1/manage", responses=problems(*REFUSED))
     for router in (manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router):
         manage.include_router(router)
-    for router in (manage_accounts.users, manage_accounts.api_keys):
+    for router in (manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router):
         manage.include_router(router)
+    manage.include_router(manage_audit.router)
+    manage.include_router(manage_jobs.router)
     app.include_router(manage)
     app.include_router(feeds.router)
     app.include_router(health.router)
+    app.include_router(well_known.router)
     mount_docs(app)
+    mount_pages(app, settings.site_title)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
+def _middleware(settings: Settings, limiter: Limiter) -> list[Middleware]:
+    """The first is the outermost: it sees a request first, and its answer last.
+
+    Who the client is comes before all that tells or counts it; the id before the log, which every line carries. Then
+    what adds headers, around all that answers, so that no refusal and no failure goes without them; of these CORS is
+    the inner one, since it answers preflights itself, before anything is counted or refused. What nobody foresaw
+    becomes an answer inside of them: the framework's own net is outside of all. Hosts are refused before they are
+    counted, too many requests before any body is read. Conditional requests stand next to the routes, and compare
+    what these have made.
+    """
+    cors = {**CORS, "allow_origins": settings.cors_origins, "allow_credentials": settings.cors_origins != ["*"]}
+    is_production = settings.environment is Environment.PRODUCTION
+    return [
+        Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),
+        Middleware(RequestId),
+        Middleware(AccessLog),
+        Middleware(SecurityHeaders, strict_transport=is_production),
+        *([Middleware(CORSMiddleware, **cors)] if settings.cors_origins else []),
+        Middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts),
+        Middleware(RateLimit, limiter=limiter, cookie=COOKIE),
+        Middleware(ServerErrorMiddleware, handler=unexpected),
+        Middleware(BodyLimit, limit=MAX_BODY_BYTES),
+        Middleware(ConditionalGet),
+    ]
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state = app.state
+    worker = Worker(TaskContext(state.sessions, state.settings, state.mailer))
+    running = asyncio.create_task(worker.run()) if state.settings.worker else None
     yield
+    worker.stop()
+    if running is not None:
+        await running
+    await app.state.limiter.close()
     await app.state.database.close()
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 import typer
 import uvicorn
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import DBAPIError
@@ -28,8 +29,15 @@ from byline.authors.schemas import AuthorCreate
 from byline.core.database import Database
 from byline.core.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from byline.core.errors import BylineError
+from byline.core.jobs import Job, Status
+from byline.core.limits import Limiter, LimitsUnavailable
+from byline.core.logging import configure_logging
+from byline.core.mail import one_line
 from byline.core.migrations import migrate as migrate_database
 from byline.core.settings import Environment, Settings
+from byline.jobs import queries
+from byline.jobs import service as jobs
+from byline.jobs.schemas import JobOut, JobQuery
 from byline.transfer.importing import import_documents
 from byline.transfer.markdown.reader import read
 from byline.transfer.markdown.sources import find_sources
@@ -38,11 +46,14 @@ from byline.transfer.report import Item, Outcome, Report
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 import_app = typer.Typer(no_args_is_help=True, help="Bring in what was written elsewhere.")
 app.add_typer(import_app, name="import")
+jobs_app = typer.Typer(no_args_is_help=True, help="What is done in the background.")
+app.add_typer(jobs_app, name="jobs")
 
 R = TypeVar("R")
 
 # By its name, as each worker process imports it: the other commands start a quarter faster without it.
 APP = "byline.app:create_app"
+WORK = "byline.worker:work"
 
 
 @app.command()
@@ -50,6 +61,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="How many processes serve.")] = 1,
+    worker: Annotated[
+        bool | None, typer.Option("--worker/--no-worker", help="Run jobs too, in each of them.", show_default=False)
+    ] = None,
     demo: Annotated[
         bool | None,
         typer.Option("--demo/--no-demo", help="Begin an empty database with a small publication.", show_default=False),
@@ -58,11 +72,54 @@ def serve(
     """Serve the API; without BYLINE_DATABASE_URL, with a PostgreSQL of its own."""
     # uvicorn raises the signal again once it has shut down; as an exception it lets the database shut down too.
     signal.signal(signal.SIGTERM, _exit)
-    with _settings(host=host, port=port) as settings:
+    with _settings(host=host, port=port, worker=worker) as settings:
         wants_demo = settings.environment is Environment.DEVELOPMENT if demo is None else demo
         owner = _run(settings, lambda database: _prepare(database, settings, wants_demo))
         _announce(settings.site_url, owner)
-        uvicorn.run(APP, factory=True, host=settings.host, port=settings.port, workers=workers)
+        configure_logging(settings)
+        uvicorn.run(
+            APP,
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=workers,
+            proxy_headers=False,  # the application knows whom to trust; uvicorn would trust this very machine
+            access_log=False,
+            log_config=None,
+            timeout_worker_healthcheck=60,  # of the usual 5 seconds a slow machine needs all to import the application
+        )
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs, until a signal; the running ones are ended first."""
+    signal.signal(signal.SIGTERM, _exit)
+    with _settings() as settings:
+        configure_logging(settings)
+        work = import_from_string(WORK)
+        asyncio.run(work(settings))
+
+
+@jobs_app.command("list")
+def list_jobs(
+    status: Annotated[Status | None, typer.Option(help="Those alone that are so.")] = None,
+    task: Annotated[str | None, typer.Option(help="Those of this task alone.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, at most.")] = 20,
+) -> None:
+    """Show jobs, the newest first."""
+    query = JobQuery(status=status, task=task, limit=limit)
+    with _settings() as settings:
+        for job in _run(settings, lambda database: _list_jobs(database, query)):
+            line = f"{job.id:>8}  {job.status:<9}  {job.created_at:%Y-%m-%d %H:%M}  {job.task}"
+            typer.echo(f"{line}  {one_line(job.error)}" if job.error else line)
+
+
+@jobs_app.command("retry")
+def retry_job(job_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)]) -> None:
+    """Run a failed job again, with all its tries."""
+    with _settings() as settings:
+        _run(settings, lambda database: _retry_job(database, job_id))
+    typer.echo(f"job {job_id} waits for a worker")
 
 
 @app.command()
@@ -119,7 +176,7 @@ def main() -> None:
     """Runs a command; what the person who typed it can mend is said in a sentence."""
     try:
         app()
-    except (EmbeddedUnavailable, BylineError) as error:
+    except (EmbeddedUnavailable, LimitsUnavailable, SettingsError, BylineError) as error:
         _fail(str(error))
     except ValidationError as error:
         _fail("; ".join(f"{'_'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()))
@@ -164,7 +221,13 @@ def _run(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
 
 
 async def _prepare(database: Database, settings: Settings, demo: bool) -> tuple[str, str] | None:
-    """Migrates; makes the demo where it is wanted and there is nothing yet, and gives its owner's login."""
+    """Migrates; makes the demo where it is wanted and there is nothing yet, and gives its owner's login.
+
+    Raises LimitsUnavailable.
+    """
+    limiter = Limiter(settings)
+    await limiter.check()
+    await limiter.close()
     await migrate_database(database.engine)
     if not demo:
         return None
@@ -176,6 +239,22 @@ async def _create_owner(database: Database, email: str, name: str, password: str
     async with database.sessions.begin() as session:
         owner = await accounts.create_user(session, email=email, name=name, role=Role.OWNER, password=password)
         await authors.create(session, AuthorCreate(name=name), user_id=owner.id)
+
+
+async def _list_jobs(database: Database, query: JobQuery) -> list[JobOut]:
+    await migrate_database(database.engine)
+    async with database.sessions.begin() as session:
+        newest = queries.jobs(query).order_by(Job.id.desc()).limit(query.limit)
+        return await jobs.describe(session, (await session.scalars(newest)).all())
+
+
+async def _retry_job(database: Database, job_id: int) -> None:
+    await migrate_database(database.engine)
+    async with database.sessions.begin() as session:
+        job = await session.get(Job, job_id)
+        if job is None:
+            raise jobs.JobNotFound(f"there is no job {job_id}")
+        await jobs.retry(session, job)
 
 
 async def _import(database: Database, settings: Settings, folder: Path, source: str, dry_run: bool) -> Report:

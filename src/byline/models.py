@@ -1,9 +1,12 @@
 """Every table, for Alembic and the mappers."""
 
-from byline.accounts.models import ApiKey, Attempt, Identity, Passkey, RecoveryCode, Session, Ticket, User
+from byline.accounts.models import ApiKey, Attempt, RecoveryCode, Session, Ticket, User
 from byline.authors.models import Author
 from byline.core.database import Base
 from byline.core.events import Event
+from byline.core.jobs import JobFailure
+from byline.oidc.models import Identity
+from byline.passkeys.models import Passkey
 from byline.posts.models import Post, PostAuthor, PostTag, Revision
 from byline.redirects.models import Redirect
 from byline.series.models import Series
@@ -18,6 +21,7 @@ __all__ = [
     "Event",
     "Identity",
     "ImportedFile",
+    "JobFailure",
     "Passkey",
     "Post",
     "PostAuthor",

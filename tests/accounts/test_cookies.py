@@ -86,7 +86,7 @@ async def test_who_may_send_a_cookie_along(
     try:
         if headers.get("X-CSRF-Token") == "of this session":
             headers = {**headers, "X-CSRF-Token": signed_in["csrf_token"]}
-        sent = {name: value.encode() for name, value in headers.items()}
+        sent = {name.encode(): value.encode() for name, value in headers.items()}
         response = await browser.post("/v1/manage/tags", json={"name": "x"}, headers=sent)
         read = await browser.get("/v1/manage/tags", headers=sent)
     finally:

@@ -14,16 +14,20 @@ import uvicorn
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from byline.core.docs import ASSETS, ASSETS_PATH, mount_docs
+from byline.core.http import RequestId
+from byline.core.security import SecurityHeaders
 
 PAGES = ["/docs", "/redoc"]
 BUNDLE = f"/{ASSETS_PATH}/redoc/redoc.standalone.js"
 
 
 def make_app() -> FastAPI:
-    app = FastAPI(title="Fish & Chips <weekly>", docs_url=None, redoc_url=None)
+    around = [Middleware(RequestId), Middleware(SecurityHeaders, strict_transport=True)]
+    app = FastAPI(title="Fish & Chips <weekly>", docs_url=None, redoc_url=None, middleware=around)
 
     @app.get("/v1/herrings")
     async def list_herrings() -> list[str]:

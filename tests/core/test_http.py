@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from byline.core.http import ConditionalGet, RequestId, parse_if_match, prefers, version_etag
+from byline.core.http import BodyLimit, ConditionalGet, RequestId, parse_if_match, prefers, version_etag
 from byline.core.ids import request_id
 
 
@@ -40,6 +40,10 @@ async def tagged(request: Request) -> Response:
     return PlainTextResponse("tagged", headers={"ETag": 'W/"own"', "Cache-Control": "max-age=60"})
 
 
+async def length(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
 async def made(request: Request) -> Response:
     return PlainTextResponse("made", 201 if request.method == "POST" else 404)
 
@@ -47,8 +51,10 @@ async def made(request: Request) -> Response:
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     routes = [Route(f"/{view.__name__}", view) for view in (ids, streamed, streamed_with_length, tagged)]
-    app = Starlette(routes=[*routes, Route("/made", made, methods=["GET", "POST"])])
+    posting = [Route(f"/{view.__name__}", view, methods=["GET", "POST"]) for view in (made, length)]
+    app = Starlette(routes=[*routes, *posting])
     app.add_middleware(ConditionalGet)
+    app.add_middleware(BodyLimit, limit=10)
     app.add_middleware(RequestId)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://byline") as client:
         yield client
@@ -107,6 +113,34 @@ async def test_only_what_is_read_and_there_is_conditional(http: httpx.AsyncClien
     assert "etag" not in posted.headers and "etag" not in missing.headers
     head = await http.head("/made")
     assert (head.status_code, head.content, head.headers["content-length"]) == (404, b"", "4")
+
+
+async def in_parts(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size):
+        yield b"x"
+
+
+@pytest.mark.parametrize("told", ["0", "1", "10", "-1", "+5", "1e9", "0x1", "", "many", "\u00b2", "5, 5"])
+async def test_a_body_is_counted_whatever_it_says_of_its_length(http: httpx.AsyncClient, told: str) -> None:
+    """Servers see to it that the length is true; this does not rely on them."""
+    headers = {b"Content-Length": told.encode("latin-1")}
+    small = await http.post("/length", content=in_parts(10), headers=headers)
+    large = await http.post("/length", content=in_parts(11), headers=headers)
+    assert (small.status_code, small.text, large.status_code) == (200, "10", 413)
+
+
+@pytest.mark.parametrize("told", ["11", "00000011", "9" * 19, "9" * 5000])
+async def test_a_body_that_says_that_it_is_too_large_is_not_read(http: httpx.AsyncClient, told: str) -> None:
+    async def never() -> AsyncIterator[bytes]:
+        pytest.fail("it was read")
+        yield b""
+
+    response = await http.post("/length", content=never(), headers={"Content-Length": told})
+    assert response.status_code == 413
+
+
+async def test_a_request_without_a_body_may_say_anything(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/ids", headers={"Content-Length": "99"})).status_code == 200
 
 
 @pytest.mark.parametrize(

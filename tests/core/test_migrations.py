@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from byline.core.embedded import EmbeddedPostgres
-from byline.core.migrations import HEAD, is_at_head, migrate
+from byline.core.migrations import HEAD, is_at_head, is_compared, migrate
 from byline.models import Base
 
 
@@ -43,7 +43,8 @@ def tables(connection: Connection) -> list[object]:
 
 
 def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    compared = {"compare_type": True, "compare_server_default": True, "include_name": is_compared}
+    context = MigrationContext.configure(connection, opts=compared)
     return list(compare_metadata(context, Base.metadata))
 
 

@@ -12,7 +12,7 @@ from byline.tags.models import Tag
 from tests import make
 from tests.conftest import Sessions
 
-SORTS: Sorts = {**queries.SORTS, "version": Tag.version}
+SORTS: Sorts = {**queries.SORTS, "version": Tag.version, "id": Tag.id}
 
 
 async def page(
@@ -24,7 +24,7 @@ async def page(
         return [row.slug for row in rows.data], rows.next_cursor
 
 
-@pytest.mark.parametrize("sort", ["name", "-name", "created_at", "-created_at", "version", "-version"])
+@pytest.mark.parametrize("sort", ["name", "-name", "created_at", "-created_at", "version", "-version", "id", "-id"])
 async def test_every_row_comes_once_and_in_order(sessions: Sessions, sort: str) -> None:
     async with sessions.begin() as session:
         for number, name in enumerate(["b", "a", "b", "c", "b", "a"]):

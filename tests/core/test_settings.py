@@ -126,3 +126,82 @@ def test_settings_do_not_change_and_do_not_tell() -> None:
     with pytest.raises(ValidationError):
         setattr(settings, "port", 1)  # noqa: B010 -- the type checker knows already
     assert "hush" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("cors_origins", []),
+        ("cors_origins", ["*"]),
+        ("cors_origins", ["https://app.example.com", "http://localhost:3000", "https://[2001:db8::1]:8443"]),
+        ("cors_origins", ["capacitor://localhost", "https://app.example.com:4430"]),
+        ("allowed_hosts", ["*"]),
+        ("allowed_hosts", ["blog.example", "*.example.org", "127.0.0.1", "[::1]", "localhost"]),
+        ("trusted_proxies", ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]),
+        ("rate_limit_user", "1/second"),
+        ("rate_limit_user", "999999999/day"),
+        ("rate_limit_user", ""),
+        ("rate_limit_url", None),
+        ("log_level", "debug"),
+    ],
+)
+def test_the_edge_is_set_as_written(field: str, given: object) -> None:
+    settings = Settings.model_validate({field: given})
+    assert getattr(settings, field) == given or [str(value) for value in getattr(settings, field)] == given
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("cors_origins", ["https://app.example.com/"]),
+        ("cors_origins", ["https://app.example.com/path"]),
+        ("cors_origins", ["https://App.example.com"]),
+        ("cors_origins", ["app.example.com"]),
+        ("cors_origins", ["https://app.example.com:443"]),
+        ("cors_origins", ["http://app.example.com:80"]),
+        ("cors_origins", ["https://*.example.com"]),
+        ("cors_origins", ["https://app.example.com", "*"]),
+        ("cors_origins", ["https://user@app.example.com"]),
+        ("cors_origins", ["null"]),
+        ("cors_origins", [""]),
+        ("allowed_hosts", []),
+        ("allowed_hosts", ["https://blog.example"]),
+        ("allowed_hosts", ["blog.example:443"]),
+        ("allowed_hosts", ["blog.*"]),
+        ("allowed_hosts", ["*blog.example"]),
+        ("allowed_hosts", ["blog.example."]),
+        ("allowed_hosts", [""]),
+        ("trusted_proxies", ["*"]),
+        ("trusted_proxies", ["10.0.0.1/8"]),
+        ("trusted_proxies", ["proxy.internal"]),
+        ("rate_limit_user", "0/minute"),
+        ("rate_limit_user", "10/week"),
+        ("rate_limit_user", "10 per minute"),
+        ("rate_limit_user", "10/minute\n"),
+        ("rate_limit_user", "9999999999/minute"),
+        ("rate_limit_url", "memcached://hush"),
+        ("rate_limit_url", "redis://"),
+        ("rate_limit_url", "redis://:hu/sh@host"),
+        ("rate_limit_url", "redis://host:hush"),
+        ("log_level", "loud"),
+    ],
+)
+def test_what_the_edge_cannot_do_stops_the_start(field: str, given: object) -> None:
+    with pytest.raises(ValidationError, match=field) as refused:
+        Settings.model_validate({field: given})
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "redis://cache",
+        "rediss://user:pass@cache.example:6380/1",
+        "valkey://:p%40ss@[2001:db8::1]:6379/0?health_check_interval=30",
+        "valkeys://cache/",
+    ],
+)
+def test_stores_of_rate_limits(given: str) -> None:
+    store = Settings(rate_limit_url=SecretStr(given)).rate_limit_url
+    assert store is not None and store.get_secret_value() == given
+    assert Settings(rate_limit_url=SecretStr("")).rate_limit_url is None

@@ -1,7 +1,7 @@
 """What an import leaves in the database; `test_corpora.py` counts what is read, this what is saved."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,8 @@ from byline.posts.models import Post, Revision, Status
 from byline.redirects.models import Redirect
 from byline.series.models import Series
 from byline.tags.models import Tag
-from byline.transfer.importing import import_documents
+from byline.transfer.documents import Document
+from byline.transfer.importing import Read, import_documents
 from byline.transfer.markdown.reader import read_folder
 from byline.transfer.report import Report
 from tests.conftest import Sessions
@@ -23,7 +24,11 @@ Make = Callable[[Mapping[str, str | bytes]], Path]
 
 
 async def run(sessions: Sessions, folder: Path, *, dry_run: bool = False) -> Report:
-    found = import_documents(sessions, "a blog", read_folder(folder), language="en", dry_run=dry_run)
+    return await save(sessions, read_folder(folder), dry_run=dry_run)
+
+
+async def save(sessions: Sessions, read: Iterable[Read], *, dry_run: bool = False) -> Report:
+    found = import_documents(sessions, "a blog", read, language="en", dry_run=dry_run)
     return Report.of([item async for item in found])
 
 
@@ -51,9 +56,9 @@ async def count(sessions: Sessions, model: type[Post | Author | Tag | Redirect |
 async def test_a_real_blog(
     sessions: Sessions, name: str, documents: int, skipped: int, drafts: int, authors: int, tags: int, aliases: int
 ) -> None:
-    folder = corpus(name)
+    read = list(read_folder(corpus(name)))
     expected = {"created": documents} | ({"skipped": skipped} if skipped else {})
-    assert counts(await run(sessions, folder)) == expected
+    assert counts(await save(sessions, read)) == expected
     assert await count(sessions, Post) == documents
     assert (await count(sessions, Author), await count(sessions, Tag)) == (authors, tags)
     assert await count(sessions, Redirect) == aliases
@@ -61,10 +66,10 @@ async def test_a_real_blog(
         statuses = Counter(await session.scalars(select(Post.status)))
         sources = dict((await session.execute(select(Post.slug, Post.markdown))).all())
     assert statuses == Counter({"published": documents - drafts, "draft": drafts})
-    assert sorted(sources.values()) == sorted(d.markdown for d in read_folder(folder) if hasattr(d, "markdown"))
+    assert sorted(sources.values()) == sorted(found.markdown for found in read if isinstance(found, Document))
 
     revisions = await count(sessions, Revision)
-    again = await run(sessions, folder)
+    again = await save(sessions, read)
     assert counts(again) == {"unchanged": documents} | ({"skipped": skipped} if skipped else {})
     assert await count(sessions, Revision) == revisions
 

@@ -21,6 +21,7 @@ class Scope(StrEnum):
     USERS_MANAGE = "users:manage"
     KEYS_MANAGE = "keys:manage"
     AUDIT_READ = "audit:read"
+    JOBS_MANAGE = "jobs:manage"
 
 
 SCOPES = {
@@ -36,6 +37,7 @@ SCOPES = {
     Scope.USERS_MANAGE: "Invite, change and remove users, and end their sessions",
     Scope.KEYS_MANAGE: "See and revoke the API keys of everybody",
     Scope.AUDIT_READ: "Read who did what",
+    Scope.JOBS_MANAGE: "See what is done in the background, cancel it, and run it again where it failed",
 }
 
 

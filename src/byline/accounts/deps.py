@@ -12,7 +12,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer, Sec
 from byline.accounts import keys, sessions
 from byline.accounts.caller import SCOPES, Caller, Scope
 from byline.accounts.models import ApiKey, User
-from byline.accounts.service import UserNotFound
+from byline.accounts.service import UserNotFound, lock_owners
 from byline.accounts.sessions import Client, Lifetime
 from byline.core.deps import PreconditionDep, SessionDep, SettingsDep
 from byline.core.errors import Forbidden, Unauthenticated
@@ -167,7 +167,10 @@ FreshPerson = Annotated[Caller, Depends(get_fresh_person)]
 
 
 async def get_own_user(caller: AnyCaller, session: SessionDep) -> User:
-    return await session.get_one(User, caller.user_id, with_for_update=True)
+    user = await session.get(User, caller.user_id, with_for_update=True, populate_existing=True)
+    if user is None:
+        raise sessions.InvalidToken()  # erased since this request began
+    return user
 
 
 OwnUser = Annotated[User, Depends(get_own_user)]
@@ -184,6 +187,7 @@ SeriesWriter = Annotated[Caller, Security(get_caller, scopes=[Scope.SERIES_WRITE
 UserManager = Annotated[Caller, Security(get_caller, scopes=[Scope.USERS_MANAGE])]
 KeyManager = Annotated[Caller, Security(get_caller, scopes=[Scope.KEYS_MANAGE])]
 AuditReader = Annotated[Caller, Security(get_caller, scopes=[Scope.AUDIT_READ])]
+JobManager = Annotated[Caller, Security(get_caller, scopes=[Scope.JOBS_MANAGE])]
 
 
 async def get_managed_user(user_id: UUID, caller: UserManager, session: SessionDep) -> User:
@@ -197,7 +201,8 @@ async def get_editable_user(
     user_id: UUID, caller: UserManager, precondition: PreconditionDep, session: SessionDep
 ) -> User:
     """Locked until the transaction ends, so that of two saves of one version the second is refused."""
-    user = await session.get(User, user_id, with_for_update=True)
+    await lock_owners(session)
+    user = await session.get(User, user_id, with_for_update=True, populate_existing=True)
     if user is None:
         raise UserNotFound()
     precondition.check(user.version)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from byline.accounts import keys, queries, service, sessions
+from byline.accounts import keys, queries, service, sessions, totp
 from byline.accounts.deps import (
     EditableApiKey,
     EditableUser,
@@ -97,6 +97,19 @@ async def list_sessions_of_user(
 async def end_sessions_of_user(user: ManagedUser, caller: UserManager, session: SessionDep) -> None:
     """Sign a user out everywhere."""
     service.require_may_manage(caller, user)
+    await sessions.end_all(session, user)
+
+
+@users.delete(
+    "/{user_id}/totp",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problems(service.UserNotFound, service.RoleAboveYours, StaleVersion, VersionRequired, *_SENSITIVE),
+)
+async def reset_totp_of_user(user: EditableUser, caller: FreshPerson, session: SessionDep) -> None:
+    """Take the second factor of a user who lost the app and the recovery codes; their sessions end."""
+    service.require_may_manage(caller, user)
+    await totp.disable(session, user)
     await sessions.end_all(session, user)
 
 

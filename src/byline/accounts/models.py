@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -116,34 +116,3 @@ class Attempt(Base):
     failures: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(index=True)
     blocked_until: Mapped[datetime]
-
-
-class Passkey(Base):
-    """A WebAuthn credential: the public half of a key in a person's device or password manager."""
-
-    __tablename__ = "passkeys"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str]
-    credential_id: Mapped[bytes] = mapped_column(unique=True)
-    public_key: Mapped[bytes]
-    sign_count: Mapped[int]
-    transports: Mapped[list[str]]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    last_used_at: Mapped[datetime | None]
-
-
-class Identity(Base):
-    """A user as an OpenID Connect provider knows them: `subject` never changes, the e-mail address may."""
-
-    __tablename__ = "identities"
-    __table_args__ = (UniqueConstraint("issuer", "subject"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    issuer: Mapped[str]
-    subject: Mapped[str]
-    email: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    last_used_at: Mapped[datetime]

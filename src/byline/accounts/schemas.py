@@ -53,6 +53,26 @@ class Confirmation(Input):
     code: Code | None = None
 
 
+class TotpEnrolment(Output):
+    """The secret of an authenticator app, shown only now."""
+
+    secret: str = Field(description="In base32, for who types it in.", examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
+    uri: str = Field(
+        description="The same as an `otpauth://` address, to be shown as a QR code.",
+        examples=["otpauth://totp/Byline:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Byline"],
+    )
+
+
+class TotpCode(Input):
+    code: Code
+
+
+class RecoveryCodes(Output):
+    """Each stands in for one code of the authenticator app, once. They are shown only now."""
+
+    recovery_codes: list[str] = Field(examples=[["MFRG-GZDF-MZTW-Q2LK"]])
+
+
 class UserOut(Output):
     id: UUID
     email: str

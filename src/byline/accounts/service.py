@@ -1,12 +1,12 @@
 """Signing in, and the people who do."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from byline.accounts import passwords, policy, queries, sessions, throttle, totp
+from byline.accounts import passwords, policy, queries, sessions, throttle, tickets, totp
 from byline.accounts.caller import Caller, Role
 from byline.accounts.models import Session, User
 from byline.accounts.schemas import AccountUpdate, UserUpdate
@@ -92,11 +92,15 @@ async def sign_in(
         now = await session.get(User, user.id, with_for_update=True, populate_existing=True)
         if now is None or now.is_disabled or now.password_hash != user.password_hash:
             raise WrongCredentials()
-        await totp.check(session, now, code, secret=secret)
-        await throttle.forgive(session, *keys)
-        if instead_of is not None:
-            await sessions.forget(session, instead_of)
-        return await sessions.start(session, now, client, lifetime, scopes=scopes)
+        if not now.has_totp or code is not None:
+            await totp.check(session, now, code, secret=secret)
+            await throttle.forgive(session, *keys)
+            if instead_of is not None:
+                await sessions.forget(session, instead_of)
+            return await sessions.start(session, now, client, lifetime, scopes=scopes)
+        # Half a sign-in is no failure of the address; of the account it is, until the code comes.
+        await throttle.forgive(session, throttle.address_key(client.address))
+    raise totp.SecondFactorRequired()
 
 
 async def confirm(
@@ -106,7 +110,7 @@ async def confirm(
 
     Raises TooManyAttempts, WrongCredentials, SecondFactorRequired, WrongCode.
     """
-    user = await session.get_one(User, caller.user_id)
+    user = await session.get_one(User, caller.user_id, with_for_update=True, populate_existing=True)
     keys = (throttle.account_key(user.email), throttle.address_key(address))
     await throttle.count(session, *keys)
     if not await passwords.is_right(password, user.password_hash):
@@ -123,7 +127,7 @@ async def change_password(
 
     Raises TooManyAttempts, WrongCredentials, UnfitPassword.
     """
-    user = await session.get_one(User, caller.user_id)
+    user = await session.get_one(User, caller.user_id, with_for_update=True, populate_existing=True)
     key = throttle.account_key(user.email)
     await throttle.count(session, key)
     if not await passwords.is_right(current, user.password_hash):
@@ -167,14 +171,23 @@ def require_may_manage(caller: Caller, user: User) -> None:
 
 async def keep_an_owner(session: AsyncSession, user: User) -> None:
     """Raises LastOwner if the user is that. The owners stay locked, so that no two of them leave at once."""
-    owners = (await session.scalars(queries.owners().order_by(User.id).with_for_update())).all()
-    if [owner.id for owner in owners] == [user.id]:
+    if [owner.id for owner in await lock_owners(session)] == [user.id]:
         raise LastOwner()
 
 
+async def lock_owners(session: AsyncSession) -> Sequence[User]:
+    """In one order, and before any one user is: so two who remove each other do not wait for each other for ever."""
+    return (await session.scalars(queries.owners().order_by(User.id).with_for_update())).all()
+
+
 async def set_password(session: AsyncSession, user: User, password: str) -> None:
-    """Raises UnfitPassword. The caller sees to the sessions."""
+    """Links that were sent before, to reset it or to change the address, are good for nothing then.
+
+    Raises UnfitPassword. The caller sees to the sessions.
+    """
     events.record(
         session, "user.password_changed", user, user.change({"password_hash": await passwords.hash_password(password)})
     )
     await session.flush()
+    for purpose in (tickets.Purpose.PASSWORD_RESET, tickets.Purpose.EMAIL_CHANGE):
+        await tickets.withdraw(session, purpose, user.id)

@@ -5,7 +5,6 @@ request counts too. What succeeds takes its count back.
 """
 
 import hashlib
-import ipaddress
 from datetime import timedelta
 
 from sqlalchemy import case, delete, extract, func, select, update
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert
 
 from byline.accounts.models import Attempt
+from byline.core.addresses import neighbourhood
 from byline.core.errors import TooManyRequests
 
 FREE = {"account": 5, "address": 50}
@@ -36,14 +36,7 @@ def account_key(email: str) -> str:
 
 
 def address_key(address: str | None) -> str:
-    """Of IPv6, the network of 64 bits: one customer has that many addresses."""
-    try:
-        parsed = ipaddress.ip_address(address or "")
-    except ValueError:
-        return f"address:{address}"
-    if parsed.version == 6:
-        return f"address:{ipaddress.ip_network((parsed, 64), strict=False).network_address}"
-    return f"address:{parsed}"
+    return f"address:{neighbourhood(address)}"
 
 
 async def count(session: AsyncSession, *keys: str) -> None:

@@ -3,10 +3,11 @@ from uuid import UUID
 
 from fastapi import Depends
 
+from byline.accounts.caller import Caller
 from byline.accounts.deps import AuthorReader, AuthorWriter
-from byline.authors import queries
+from byline.authors import policy, queries
 from byline.authors.models import Author
-from byline.authors.service import AuthorNotFound
+from byline.authors.service import AuthorNotFound, EditorsOnly, NotYourByline
 from byline.core.deps import PreconditionDep, SessionDep
 
 
@@ -31,10 +32,19 @@ async def get_editable_author(
     author = await session.get(Author, author_id, with_for_update=True)
     if author is None:
         raise AuthorNotFound()
+    if not policy.may_change(caller, author):
+        raise NotYourByline()
     precondition.check(author.version)
     return author
+
+
+async def get_author_keeper(caller: AuthorWriter) -> Caller:
+    if not policy.may_add_and_remove(caller):
+        raise EditorsOnly()
+    return caller
 
 
 PublicAuthor = Annotated[Author, Depends(get_public_author)]
 ManagedAuthorRow = Annotated[Author, Depends(get_managed_author)]
 EditableAuthor = Annotated[Author, Depends(get_editable_author)]
+AuthorKeeper = Annotated[Caller, Depends(get_author_keeper)]

@@ -2,9 +2,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from byline.accounts.deps import AuthorReader, AuthorWriter
+from byline.accounts.deps import AuthorReader
 from byline.authors import queries, service
-from byline.authors.deps import EditableAuthor, ManagedAuthorRow
+from byline.authors.deps import AuthorKeeper, EditableAuthor, ManagedAuthorRow
 from byline.authors.schemas import AuthorCreate, AuthorQuery, AuthorUpdate, ManagedAuthor
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
@@ -25,11 +25,11 @@ async def list_managed_authors(
     return Page[ManagedAuthor].of(page, site_url=settings.site_url)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(service.AuthorSlugTaken))
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(service.AuthorSlugTaken, service.EditorsOnly))
 async def create_author(
-    new: AuthorCreate, caller: AuthorWriter, session: SessionDep, settings: SettingsDep, response: Response
+    new: AuthorCreate, caller: AuthorKeeper, session: SessionDep, settings: SettingsDep, response: Response
 ) -> ManagedAuthor:
-    """Add an author."""
+    """Add an author. Editors do."""
     author = await service.create(session, new)
     response.headers["ETag"] = version_etag(author.version)
     response.headers["Location"] = f"/v1/manage/authors/{author.id}"
@@ -45,12 +45,14 @@ async def get_managed_author(author: ManagedAuthorRow, settings: SettingsDep, re
 
 @router.patch(
     "/{author_id}",
-    responses=problems(service.AuthorNotFound, service.AuthorSlugTaken, StaleVersion, VersionRequired),
+    responses=problems(
+        service.AuthorNotFound, service.AuthorSlugTaken, service.NotYourByline, StaleVersion, VersionRequired
+    ),
 )
 async def update_author(
     author: EditableAuthor, changes: AuthorUpdate, session: SessionDep, settings: SettingsDep, response: Response
 ) -> ManagedAuthor:
-    """Change an author. Fields left out stay as they are."""
+    """Change an author: authors and contributors, themselves alone. Fields left out stay as they are."""
     author = await service.update(session, author, changes)
     response.headers["ETag"] = version_etag(author.version)
     return ManagedAuthor.of(author, site_url=settings.site_url)
@@ -60,8 +62,10 @@ async def update_author(
     "/{author_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     response_class=Response,
-    responses=problems(service.AuthorNotFound, service.AuthorHasPosts, StaleVersion, VersionRequired),
+    responses=problems(
+        service.AuthorNotFound, service.AuthorHasPosts, service.EditorsOnly, StaleVersion, VersionRequired
+    ),
 )
-async def delete_author(author: EditableAuthor, session: SessionDep) -> None:
-    """Delete an author who stands over no post."""
+async def delete_author(keeper: AuthorKeeper, author: EditableAuthor, session: SessionDep) -> None:
+    """Delete an author who stands over no post. Editors do."""
     await service.delete(session, author)

@@ -5,7 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorCreate, AuthorUpdate
-from byline.core.errors import Conflict, NotFound
+from byline.core import events
+from byline.core.errors import Conflict, Forbidden, NotFound
 from byline.core.slugs import free_slug, slug_from
 
 
@@ -26,6 +27,16 @@ class AuthorHasPosts(Conflict):
     constraints = ("fk_post_authors_author_id",)
 
 
+class NotYourByline(Forbidden):
+    code = "not_your_byline"
+    title = "You may change your own byline alone"
+
+
+class EditorsOnly(Forbidden):
+    code = "editors_only"
+    title = "Only editors add and remove bylines"
+
+
 async def create(session: AsyncSession, new: AuthorCreate, *, user_id: UUID | None = None) -> Author:
     """Raises AuthorSlugTaken, for a slug that was asked for."""
     fields: dict[str, Any] = new.model_dump()
@@ -34,17 +45,19 @@ async def create(session: AsyncSession, new: AuthorCreate, *, user_id: UUID | No
     author = Author(**fields, user_id=user_id)
     session.add(author)
     await session.flush()
+    events.record(session, "author.created", author, events.created(author, *fields, "user_id"))
     return author
 
 
 async def update(session: AsyncSession, author: Author, changes: AuthorUpdate) -> Author:
     """Raises AuthorSlugTaken."""
-    author.change(changes.model_dump())
+    events.record(session, "author.updated", author, author.change(changes.model_dump()))
     await session.flush()
     return author
 
 
 async def delete(session: AsyncSession, author: Author) -> None:
     """Raises AuthorHasPosts."""
+    events.record(session, "author.deleted", author, events.deleted(author, *AuthorCreate.model_fields))
     await session.delete(author)
     await session.flush()

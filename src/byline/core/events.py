@@ -63,7 +63,12 @@ class Subject(Protocol):
 
 
 def record(session: AsyncSession, type: str, subject: Subject | None, changes: Changes | None = None) -> None:
-    """Adds that `type`, such as `post.published`, happened to the subject. Secrets among the changes are left out."""
+    """Adds that `type`, such as `post.published`, happened to the subject; nothing, where `changes` are empty.
+
+    Secrets among the changes are left out.
+    """
+    if changes is not None and not changes:
+        return
     actor: Actor = session.info.get("actor", Actor())
     session.add(
         Event(
@@ -83,6 +88,18 @@ def record(session: AsyncSession, type: str, subject: Subject | None, changes: C
 def created(row: object, *names: str) -> Changes:
     """The named columns of a new row, as changes from nothing."""
     return {name: {"before": None, "after": getattr(row, name)} for name in names}
+
+
+def deleted(row: object, *names: str) -> Changes:
+    """The named columns of a row that goes, as changes to nothing."""
+    return {name: {"before": getattr(row, name), "after": None} for name in names}
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    """What `after` has otherwise than `before`."""
+    return {
+        name: {"before": before.get(name), "after": value} for name, value in after.items() if before.get(name) != value
+    }
 
 
 def _redacted(name: str, change: Mapping[str, Any]) -> dict[str, Any]:

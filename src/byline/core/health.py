@@ -9,6 +9,9 @@ from byline.core.problems import ServiceUnavailable, problems
 
 router = APIRouter(tags=["Health"])
 
+PROBES = frozenset({"/livez", "/readyz"})
+"""Asked by orchestrators: by address, often, and never to be refused."""
+
 
 class Health(BaseModel):
     status: str

@@ -26,6 +26,8 @@ class RequestId:
             return
         wanted = Headers(scope=scope).get("x-request-id", "")
         current = wanted if _REQUEST_ID.fullmatch(wanted) else uuid4().hex
+        # Before any copy of the scope is made: what the endpoint leaves here is read by the middleware around it.
+        scope.setdefault("state", {})
         # Never reset: a failure that nobody expected is answered outside of this middleware, and names it too.
         request_id.set(current)
 
@@ -49,14 +51,15 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         told = Headers(scope=scope).get("content-length", "")
-        received = int(told) if told.isdecimal() else 0
-        counting = received == 0
+        is_told_too_large = told.isdecimal() and (len(told) > 18 or int(told) > self.limit)
+        received = 0  # counted in any case: not every server sees to it that what was told is true
 
         async def receive_limited() -> Message:
             nonlocal received
-            message: Message = {} if received > self.limit else await receive()
-            if counting:
-                received += len(message.get("body", b""))
+            if is_told_too_large:
+                raise HTTPException(413)
+            message = await receive()
+            received += len(message.get("body", b""))
             if received > self.limit:
                 raise HTTPException(413)
             return message

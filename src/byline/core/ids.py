@@ -9,8 +9,11 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def uuid7() -> UUID:
-    """A UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random ones, so that keys grow with time."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    """A UUIDv7 (RFC 9562 §5.7): Unix milliseconds in 48 bits, their fraction in 12 (§6.2, method 3), 62 random ones.
+
+    So keys that one machine makes grow with time, to a quarter of a microsecond.
+    """
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = (nanoseconds << 12) // 1_000_000
+    random = int.from_bytes(os.urandom(8)) >> 2
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)

@@ -23,6 +23,13 @@ def _config() -> Config:
 HEAD = ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_compared(name: str | None, type_: str, parents: object) -> bool:
+    """Alembic's `include_name`: whether this thing in the database is one that the models describe. The tables of the
+    queue are not: they are as procrastinate has them.
+    """
+    return type_ != "table" or name is None or not name.startswith("procrastinate_")
+
+
 async def migrate(engine: AsyncEngine) -> None:
     """To the newest revision. Of several processes that start at once, one migrates and the others wait."""
     async with engine.begin() as connection:

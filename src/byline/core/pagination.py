@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -24,6 +24,10 @@ from byline.core.schemas import PageQuery
 
 Sorts = Mapping[str, InstrumentedAttribute[Any]]
 """The columns a list may be sorted by, under the names that clients use. None of them may be null."""
+
+
+# How what JSON does not know is read again.
+_PARSERS: dict[type, Callable[[str], Any]] = {datetime: datetime.fromisoformat, UUID: UUID, int: int}
 
 
 class InvalidCursor(Invalid):
@@ -48,7 +52,7 @@ async def paginate(
     *,
     sort: str,
     sorts: Sorts,
-    id_column: InstrumentedAttribute[UUID],
+    id_column: InstrumentedAttribute[Any],
     secret: str,
 ) -> Rows[R]:
     """One page of the rows that `statement` selects, in the order of `sort`: a key of `sorts`, with `-` to descend.
@@ -59,9 +63,8 @@ async def paginate(
     page = statement
     if query.cursor is not None:
         value, row_id = _decode(query.cursor, sort, secret)
-        if column.type.python_type is datetime:
-            value = datetime.fromisoformat(value)
-        page = page.where(_after(column, id_column, descending, (value, row_id)))
+        last = _parse(column, value), _parse(id_column, row_id)
+        page = page.where(_after(column, id_column, descending, last))
     order = (column.desc(), id_column.desc()) if descending else (column.asc(), id_column.asc())
     found = (await session.scalars(page.order_by(*order).limit(query.limit + 1))).all()
     rows = found[: query.limit]
@@ -76,15 +79,19 @@ async def paginate(
 
 
 def _after(
-    column: InstrumentedAttribute[Any], id_column: InstrumentedAttribute[UUID], descending: bool, last: tuple[Any, UUID]
+    column: InstrumentedAttribute[Any], id_column: InstrumentedAttribute[Any], descending: bool, last: tuple[Any, Any]
 ) -> ColumnElement[bool]:
     here, there = tuple_(column, id_column), tuple_(*last)
     return here < there if descending else here > there
 
 
-def _encode(sort: str, value: Any, row_id: UUID, secret: str) -> str:
-    text = value.isoformat() if isinstance(value, datetime) else value
-    payload = json.dumps([sort, text, str(row_id)], ensure_ascii=False, separators=(",", ":")).encode()
+def _parse(column: InstrumentedAttribute[Any], value: Any) -> Any:
+    parser = _PARSERS.get(column.type.python_type)
+    return value if parser is None else parser(value)
+
+
+def _encode(sort: str, value: Any, row_id: UUID | int, secret: str) -> str:
+    payload = json.dumps([sort, value, str(row_id)], default=str, ensure_ascii=False, separators=(",", ":")).encode()
     return _base64(_signature(payload, secret) + payload)
 
 
@@ -92,7 +99,7 @@ def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, UUID]:
+def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, str]:
     try:
         signed = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError) as error:
@@ -104,7 +111,7 @@ def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, UUID]:
     made_for, value, row_id = json.loads(payload)
     if made_for != sort:
         raise InvalidCursor("this cursor was made for another sort order", pointer="/query/cursor")
-    return value, UUID(row_id)
+    return value, row_id
 
 
 def _signature(payload: bytes, secret: str) -> bytes:

@@ -80,7 +80,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(PoolTimeout, _unavailable)
     app.add_exception_handler(OSError, _unavailable)  # refused, timed out, no such host: only the database is far
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, _internal_error)  # only of the middleware around `unexpected`
 
 
 def _render(
@@ -109,13 +109,13 @@ def _render(
     return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
 
 
-def _render_error(request: Request, error: BylineError) -> Response:
+def render_error(request: Request, error: BylineError) -> Response:
     return _render(request, error.status, error.code, error.title, error.detail, headers=error.headers, **error.members)
 
 
 async def _byline_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BylineError)
-    return _render_error(request, error)
+    return render_error(request, error)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -139,7 +139,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown paths, methods, unreadable or too large bodies."""
     assert isinstance(error, HTTPException)
     if error.status_code == ContentTooLarge.status:
-        return _render_error(request, ContentTooLarge())
+        return render_error(request, ContentTooLarge())
     status = HTTPStatus(error.status_code)
     detail = error.detail if error.detail != status.phrase else None
     headers = dict(error.headers or {})
@@ -166,22 +166,27 @@ async def _database_error(request: Request, error: Exception) -> Response:
         cause = getattr(error.orig, "__cause__", None)
         known = by_constraint(getattr(cause, "constraint_name", None) or "")
         if known is not None:
-            return _render_error(request, known())
+            return render_error(request, known())
         if sqlstate in {"23503", "23505"}:  # a foreign key, a unique constraint
-            return _render_error(request, Conflict())
+            return render_error(request, Conflict())
     if sqlstate.startswith("22"):  # a value that PostgreSQL cannot take
-        return _render_error(request, Invalid("a value in the request cannot be stored or compared"))
+        return render_error(request, Invalid("a value in the request cannot be stored or compared"))
     if sqlstate.startswith(("08", "40", "53", "57")) or isinstance(error, InterfaceError | OperationalError):
         return await _unavailable(request, error)
-    return await _unexpected(request, error)
+    return await unexpected(request, error)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     logger.warning("%s %s: the database cannot be reached: %s", request.method, request.url.path, error)
-    return _render_error(request, ServiceUnavailable())
+    return render_error(request, ServiceUnavailable())
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def unexpected(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: the log has it all, the answer nothing."""
     logger.error("%s %s [%s] failed", request.method, request.url.path, request_id.get(), exc_info=error)
+    return await _internal_error(request, error)
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
     headers = {"X-Request-ID": request_id.get()}  # the middleware that sends it elsewhere may have been left behind
     return _render(request, 500, "internal_error", "Something went wrong on our side", headers=headers)

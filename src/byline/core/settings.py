@@ -1,11 +1,22 @@
 """The settings of one process, read once from `BYLINE_*` variables and `.env`. Nothing else reads the environment."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -13,6 +24,22 @@ from sqlalchemy.exc import ArgumentError
 from byline.core.mailbox import mailbox
 
 DEVELOPMENT_SECRET = "development-only: not a secret"
+
+
+HostPattern = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\*|(\*\.)?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])$", to_lower=True),
+]
+RateLimitText = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$")]
+
+# RFC 6454 §6.2: in lower case, without a path, and without the port that the scheme implies.
+_ORIGIN = re.compile(
+    r"(?!http://.*:80$)(?!https://.*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
+
+_REDIS = re.compile(
+    r"(redis|valkey)s?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[0-9]*)?(\?[^\s#]*)?"
+)
 
 
 class Environment(StrEnum):
@@ -35,7 +62,9 @@ class OidcProvider(BaseModel):
     label: str = Field(min_length=1, description="Its name for people.")
     issuer: Annotated[
         str,
-        StringConstraints(pattern=r"^(https://[^\s/?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?$"),
+        StringConstraints(
+            pattern=r"^(https://[^\s/?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?$"
+        ),
     ] = Field(description="To the letter as the provider writes it, closing slash and all.")
     client_id: str = Field(min_length=1)
     client_secret: SecretStr = Field(min_length=1)
@@ -101,6 +130,27 @@ class Settings(BaseSettings):
         description="Other origins whose pages may call the API, with cookies too: "
         '`["https://app.example.com"]`. `["*"]` is any, without cookies.',
     )
+    allowed_hosts: list[HostPattern] = Field(
+        ["*"],
+        min_length=1,
+        description='The hosts to answer for: `["blog.example.com", "*.example.org"]`; others get a 400.',
+    )
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        [],
+        description="Addresses and networks of the proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` "
+        'are believed: `["10.0.0.0/8"]`. Never one that clients can come from.',
+    )
+    rate_limit_anonymous: RateLimitText = Field(
+        "", description="Requests of an address (of IPv6: a /64) that has not signed in. Empty: as many as it likes."
+    )
+    rate_limit_user: RateLimitText = Field("6000/minute", description="Requests of a user, all sessions together.")
+    rate_limit_api_key: RateLimitText = Field("6000/minute", description="Requests of an API key.")
+    rate_limit_url: SecretStr | None = Field(
+        None,
+        description="Where all processes count together: `redis://host:6379/0`, also `rediss:`, `valkey:`, `valkeys:`. "
+        "Unset: each counts for itself.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     oidc_providers: list[OidcProvider] = Field(
         [], description="OpenID Connect providers whose accounts may sign in, as a JSON list."
     )
@@ -124,6 +174,8 @@ class Settings(BaseSettings):
             "Unset: the address of the site.",
         )
     )
+    worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
+    worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")
 
     @field_validator("database_url")
@@ -145,6 +197,25 @@ class Settings(BaseSettings):
         url = url.set(drivername="postgresql+asyncpg", query=query)
         return SecretStr(url.render_as_string(hide_password=False))
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_cors_origins(cls, value: list[str]) -> list[str]:
+        if value == ["*"]:
+            return value
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("an origin is written as browsers send it: https://app.example.com, or * alone")
+        return value
+
+    @field_validator("rate_limit_url")
+    @classmethod
+    def _check_rate_limit_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if not _REDIS.fullmatch(value.get_secret_value()):
+            raise ValueError("must be a Redis or Valkey server such as redis://:password@host:6379/0")
+        return value
+
     @field_validator("oidc_providers")
     @classmethod
     def _have_names_of_their_own(cls, value: list[OidcProvider]) -> list[OidcProvider]:
@@ -157,11 +228,15 @@ class Settings(BaseSettings):
     def _check_smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None or not value.get_secret_value():
             return None
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.port == 0:
-            raise ValueError("must be a mail server such as smtp://user:password@host:587 or smtps://host")
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("ends after the host and the port; write / ? # of a password as %2F %3F %23")
+        wrong = "must be a mail server such as smtp://user:password@host:587; / ? # in a password are %2F %3F %23"
+        try:
+            parts = urlsplit(value.get_secret_value())
+            port = parts.port
+        except ValueError:
+            raise ValueError(wrong) from None  # what the parser says quotes from the address
+        rest = parts.path.strip("/") or parts.query or parts.fragment
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or port == 0 or rest or " " in parts.netloc:
+            raise ValueError(wrong)
         return value
 
     @field_validator("mail_from")

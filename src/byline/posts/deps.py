@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import Depends
 
+from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, SessionDep
 from byline.posts import drafts, queries
@@ -29,24 +30,24 @@ async def _published(session: SessionDep, kind: Kind, slug: str) -> Post:
 
 
 async def get_managed_post(post_id: UUID, caller: PostReader, session: SessionDep) -> Post:
-    return await _kept(session, post_id)
+    return await _reachable(session, post_id, caller)
 
 
 async def get_editable_post(
     post_id: UUID, caller: PostWriter, precondition: PreconditionDep, session: SessionDep
 ) -> Post:
-    return await _current(session, post_id, precondition)
+    return await _current(session, post_id, caller, precondition)
 
 
 async def get_publishable_post(
     post_id: UUID, caller: PostPublisher, precondition: PreconditionDep, session: SessionDep
 ) -> Post:
-    return await _current(session, post_id, precondition)
+    return await _current(session, post_id, caller, precondition)
 
 
-async def _current(session: SessionDep, post_id: UUID, precondition: Precondition) -> Post:
+async def _current(session: SessionDep, post_id: UUID, caller: Caller, precondition: Precondition) -> Post:
     """Locked until the transaction ends, so that of two saves of one version the second is refused."""
-    post = await _kept(session, post_id, lock=True)
+    post = await _reachable(session, post_id, caller, lock=True)
     versions = precondition.versions()
     changed = None
     if versions and post.version not in versions:
@@ -55,8 +56,9 @@ async def _current(session: SessionDep, post_id: UUID, precondition: Preconditio
     return post
 
 
-async def _kept(session: SessionDep, post_id: UUID, *, lock: bool = False) -> Post:
-    statement = queries.kept().where(Post.id == post_id)
+async def _reachable(session: SessionDep, post_id: UUID, caller: Caller, *, lock: bool = False) -> Post:
+    """What is out of the caller's reach is as if it were not there."""
+    statement = queries.kept().where(Post.id == post_id, queries.reachable_by(caller))
     post = await session.scalar(statement.with_for_update() if lock else statement)
     if post is None:
         raise PostNotFound()

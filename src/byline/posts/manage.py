@@ -41,8 +41,8 @@ async def _draft(post: Post, session: SessionDep, settings: SettingsDep, respons
 async def list_managed_posts(
     query: Annotated[ManagedPostQuery, Query()], caller: PostReader, paginator: PaginatorDep, settings: SettingsDep
 ) -> Page[ManagedPostSummary]:
-    """Posts and pages in any state, those changed last first."""
-    statement = queries.managed(query, datetime.now(UTC)).options(*queries.shown(ManagedPostSummary))
+    """Posts and pages in any state, those changed last first. Authors and contributors see their own."""
+    statement = queries.managed(query, datetime.now(UTC), caller).options(*queries.shown(ManagedPostSummary))
     page = await paginator.page(statement, query, query.sort, queries.MANAGED_SORTS)
     return Page[ManagedPostSummary].of(page, site_url=settings.site_url)
 

@@ -23,6 +23,7 @@ async def publish(session: AsyncSession, post: Post, wish: PostPublish, *, calle
     """
     now = datetime.now(UTC)
     content = await service.newest_content(session, post)
+    before = service.standing(post, content)
     if wish.at is not None:
         post.published_at = wish.at
     elif post.published_at is None or post.published_at > now:
@@ -34,8 +35,8 @@ async def publish(session: AsyncSession, post: Post, wish: PostPublish, *, calle
         await service.show(session, post, content)
     post.version += 1
     post.live_version = post.version
-    message = wish.message or ("Scheduled" if post.status == Status.SCHEDULED else "Published")
-    await service.record(session, post, content, caller=caller, message=message)
+    message = wish.message or post.status.capitalize()
+    await service.record(session, f"post.{post.status}", post, before, content, caller=caller, message=message)
     return post
 
 
@@ -44,10 +45,11 @@ async def unpublish(session: AsyncSession, post: Post, *, caller: Caller | None)
     if not post.is_live:
         raise NotPublished()
     content = await service.newest_content(session, post)
+    before = service.standing(post, content)
     if not post.shows_newest:
         await service.show(session, post, content)
     post.status = Status.UNPUBLISHED
     post.version += 1
     post.live_version = None
-    await service.record(session, post, content, caller=caller, message="Unpublished")
+    await service.record(session, "post.unpublished", post, before, content, caller=caller, message="Unpublished")
     return post

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
+from byline.accounts.caller import Caller
 from byline.authors.models import Author
 from byline.core.pagination import Sorts
 from byline.core.schemas import Output
@@ -55,6 +56,21 @@ def kept() -> Select[Post]:
     return select(Post).where(Post.deleted_at.is_(None))
 
 
+def own(user_id: UUID) -> ColumnElement[bool]:
+    """Whether the user began the post, or stands over it: over what readers see, while it is live.
+
+    One list, so that PostgreSQL asks it for the one post that is wanted, or begins with it.
+    """
+    standing = select(PostAuthor.post_id).join(Author, Author.id == PostAuthor.author_id)
+    begun = select(Revision.post_id).where(Revision.number == 1, Revision.created_by == user_id)
+    return Post.id.in_(union_all(standing.where(Author.user_id == user_id), begun))
+
+
+def reachable_by(caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller may know of the post at the desk."""
+    return own(caller.user_id) if caller.own_only else true()
+
+
 def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
     """The conditions that a client's filters set."""
     conditions: list[ColumnElement[bool]] = []
@@ -77,9 +93,9 @@ def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def managed(query: ManagedPostQuery, now: datetime) -> Select[Post]:
+def managed(query: ManagedPostQuery, now: datetime, caller: Caller) -> Select[Post]:
     """What the desk's list shows."""
-    statement = kept().where(*matching(query))
+    statement = kept().where(reachable_by(caller), *matching(query))
     if query.kind is not None:
         statement = statement.where(Post.kind == query.kind)
     match query.status:

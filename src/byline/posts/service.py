@@ -1,7 +1,7 @@
 """Writing: each save is a revision, and nothing that was saved is ever changed or lost."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from byline.accounts.caller import Caller
 from byline.authors.models import Author
 from byline.authors.queries import author_of_user
+from byline.core import events
 from byline.core.errors import Conflict, Invalid, NotFound
 from byline.core.markdown import RENDERER_VERSION, render
 from byline.core.slugs import free_slug, slug_from
@@ -21,6 +22,9 @@ from byline.posts.queries import revision
 from byline.posts.schemas import PostContent, PostCreate, PostUpdate
 from byline.series.models import Series
 from byline.tags.models import Tag
+
+# Long: of these the log says which revisions hold them.
+_IN_REVISIONS = {"markdown", "custom"}
 
 
 class PostNotFound(NotFound):
@@ -57,7 +61,7 @@ async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | Non
     content = PostContent.model_validate(await _resolve(session, fields))
     post = Post(kind=new.kind, status=Status.DRAFT, version=1)
     await show(session, post, content)
-    await record(session, post, content, caller=caller, message=new.message)
+    await record(session, "post.created", post, {}, content, caller=caller, message=new.message)
     return post
 
 
@@ -70,26 +74,47 @@ async def update(session: AsyncSession, post: Post, changes: PostUpdate, *, call
         rivals = select(Post.id).where(Post.slug == content.slug, Post.id != post.id, *_rivals(post.kind))
         if await session.scalar(rivals) is not None:
             raise SlugTaken()
+    before = standing(post, newest)
     post.version += 1
     if not post.is_live:
         await show(session, post, content)
-    await record(session, post, content, caller=caller, message=changes.message)
+    await record(session, "post.updated", post, before, content, caller=caller, message=changes.message)
     return post
 
 
 async def trash(session: AsyncSession, post: Post, *, caller: Caller | None) -> None:
     """Out of sight, its slug free for another; its revisions stay."""
     content = await newest_content(session, post)
+    before = standing(post, content)
     post.version += 1
     post.deleted_at = datetime.now(UTC)
     await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))  # else they could not be deleted
-    await record(session, post, content, caller=caller, message="Moved to the trash")
+    await record(session, "post.trashed", post, before, content, caller=caller, message="Moved to the trash")
+
+
+def standing(post: Post, content: PostContent) -> dict[str, Any]:
+    """All of a post that the log tells of: where it stands, and what its newest revision holds."""
+    state = ("kind", "version", "status", "published_at", "live_version", "deleted_at")
+    return {name: getattr(post, name) for name in state} | content.model_dump()
 
 
 async def record(
-    session: AsyncSession, post: Post, content: PostContent, *, caller: Caller | None, message: str | None
+    session: AsyncSession,
+    type: str,
+    post: Post,
+    before: Mapping[str, Any],
+    content: PostContent,
+    *,
+    caller: Caller | None,
+    message: str | None,
 ) -> None:
-    """Adds the revision whose number is the version of the post."""
+    """Adds the revision whose number is the version of the post, and the event: what stands otherwise than before."""
+    changes = dict(events.changed(before, standing(post, content)))
+    for name in _IN_REVISIONS & changes.keys():
+        changes[name] = {
+            key: None if number is None else {"revision": number} for key, number in changes["version"].items()
+        }
+    events.record(session, type, post, changes)
     post.edited_at = datetime.now(UTC)
     session.add(
         Revision(

@@ -2,6 +2,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from byline.core import events
 from byline.core.errors import Conflict, NotFound
 from byline.core.slugs import free_slug, slug_from
 from byline.series.models import Series
@@ -27,17 +28,19 @@ async def create(session: AsyncSession, new: SeriesCreate) -> Series:
     series = Series(**fields)
     session.add(series)
     await session.flush()
+    events.record(session, "series.created", series, events.created(series, *fields))
     return series
 
 
 async def update(session: AsyncSession, series: Series, changes: SeriesUpdate) -> Series:
     """Raises SeriesSlugTaken."""
-    series.change(changes.model_dump())
+    events.record(session, "series.updated", series, series.change(changes.model_dump()))
     await session.flush()
     return series
 
 
 async def delete(session: AsyncSession, series: Series) -> None:
     """Its articles stay, without a series."""
+    events.record(session, "series.deleted", series, events.deleted(series, *SeriesCreate.model_fields))
     await session.delete(series)
     await session.flush()

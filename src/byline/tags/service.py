@@ -3,6 +3,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from byline.core import events
 from byline.core.errors import Conflict, Invalid, NotFound
 from byline.core.slugs import free_slug, slug_from
 from byline.tags import queries
@@ -36,6 +37,7 @@ async def create(session: AsyncSession, new: TagCreate) -> Tag:
     tag = Tag(**fields)
     session.add(tag)
     await session.flush()
+    events.record(session, "tag.created", tag, events.created(tag, *fields))
     return tag
 
 
@@ -46,7 +48,7 @@ async def update(session: AsyncSession, tag: Tag, changes: TagUpdate) -> Tag:
     await _check_parent(session, parent_id)
     if parent_id is not None and await session.scalar(queries.stands_under(parent_id, tag.id)):
         raise UnfitParent(pointer="/parent_id")
-    tag.change(fields)
+    events.record(session, "tag.updated", tag, tag.change(fields))
     await session.flush()
     return tag
 
@@ -58,5 +60,6 @@ async def _check_parent(session: AsyncSession, parent_id: UUID | None) -> None:
 
 async def delete(session: AsyncSession, tag: Tag) -> None:
     """Articles lose the tag; the tags under it stand on their own."""
+    events.record(session, "tag.deleted", tag, events.deleted(tag, *TagCreate.model_fields))
     await session.delete(tag)
     await session.flush()

@@ -1,0 +1,32 @@
+"""Takes secrets out: what stands under a name such as `password`, and what looks like one in any text."""
+
+import re
+from typing import Any
+
+REDACTED = "[redacted]"
+
+_SECRET_NAME = re.compile(r"authorization|cookie|password|secret|token|^code$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?P<key>\bby[ls]_)[\w-]{16,}"  # API keys, sessions
+    r"|(?P<header>\b(?:authorization|(?:set-)?cookie)[\"']?\s*[:=]\s*[\"']?)[^\"'\r\n]+"
+    r"|(?P<scheme>\bbearer\s+)[\w.~+/=-]+"  # RFC 6750 §2.1
+    r"|(?P<user>://[^\s:/?#@\"]*:)[^\s\"]+(?=@)",  # passwords in addresses
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def redacted(value: Any, name: str = "") -> Any:
+    """The value as it may be shown, where it has this name."""
+    if _SECRET_NAME.search(name):
+        return REDACTED
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): redacted(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(inner) for inner in value]
+    return _SECRET.sub(_hide, value if isinstance(value, str) else repr(value))
+
+
+def _hide(found: re.Match[str]) -> str:
+    return f"{found[found.lastgroup or 0]}{REDACTED}"

@@ -1,0 +1,1 @@
+"""Looking after the queue that `core/jobs.py` fills: what failed is seen and run again, what is lost is taken back."""

@@ -1,0 +1,1 @@
+"""Signing in by OpenID Connect: providers that the operator has configured say who somebody is."""
