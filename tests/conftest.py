@@ -32,7 +32,7 @@ hypothesis.settings.load_profile("suite")
 Sessions = async_sessionmaker[AsyncSession]
 
 # What takes a worker longest is begun first, so that none is alone with it at the end.
-LONG = {"test_cli.py", "test_embedded.py", "test_hostile.py", "test_importing.py", "test_openapi.py"}
+LONG = {"test_cli.py", "test_embedded.py", "test_hostile.py", "test_importing.py", "test_openapi.py", "test_worker.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -105,6 +105,7 @@ async def committing(app: FastAPI) -> AsyncIterator[Sessions]:
     yield app.state.sessions
     async with app.state.database.engine.begin() as connection:
         await connection.execute(text("set local byline.erasing = 'on'"))
+        await connection.execute(text("delete from procrastinate_jobs"))
         for table in reversed(Base.metadata.sorted_tables):
             await connection.execute(table.delete())
 

@@ -22,6 +22,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from byline import __version__
 from byline.cli import main
 from byline.core.embedded import EmbeddedPostgres
+from byline.core.jobs import Task, enqueue, note_failure
+from tests.conftest import Sessions
 
 BYLINE = str(Path(sys.executable).with_name("byline"))
 PATIENCE = 60.0  # seconds: shared machines are slow at times
@@ -279,3 +281,30 @@ def test_openapi_needs_no_database(
         "description": "",
     }
     assert not list(tmp_path.iterdir())
+
+
+async def test_jobs_are_listed_and_run_again(
+    here: Callable[..., object],
+    committing: Sessions,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BYLINE_DATABASE_URL", database_url)
+    task = Task("test.fails", asyncio.sleep, attempts=1, first_wait=1, timeout=1, cron=None)
+    async with committing.begin() as session:
+        failed, waiting = [await enqueue(session, task) for _ in range(2)]
+        await note_failure(session, failed, "ValueError: two\nlines")
+        for status in ("doing", "failed"):
+            await session.execute(text(f"update procrastinate_jobs set status = '{status}' where id = {failed}"))
+    assert not await asyncio.to_thread(here, "jobs", "list", "--status", "failed")
+    [line] = capfd.readouterr().out.splitlines()
+    assert line.split()[:2] == [str(failed), "failed"] and line.endswith("test.fails  ValueError: two lines")
+    assert not await asyncio.to_thread(here, "jobs", "retry", str(failed))
+    assert await asyncio.to_thread(here, "jobs", "retry", str(failed)) == 1
+    assert await asyncio.to_thread(here, "jobs", "retry", str(waiting + 1)) == 1
+    said = capfd.readouterr()
+    assert said.out == f"job {failed} waits for a worker\n"
+    assert said.err == f"byline: Only a job that has failed can be run again\nbyline: there is no job {waiting + 1}\n"
+    assert not await asyncio.to_thread(here, "jobs", "list")
+    assert [line.split()[1] for line in capfd.readouterr().out.splitlines()] == ["todo", "todo"]

@@ -42,7 +42,7 @@ CHECKED = [check for check in CHECKS.get_all() if check.__name__ not in EXCLUDED
 async def server(postgres: EmbeddedPostgres, worker_id: str) -> Any:
     """A real server on a database of its own, with a few rows in it; its address and an owner's token."""
     url = await create_database(postgres, f"byline_{worker_id}_openapi")
-    settings = Settings(_env_file=None, database_url=SecretStr(url), worker=False)
+    settings = Settings(_env_file=None, database_url=SecretStr(url), worker=False, rate_limit_user="")
     app = create_app(settings)
     await migrate(app.state.database.engine)
     async with app.state.sessions.begin() as session:

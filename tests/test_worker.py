@@ -308,58 +308,61 @@ async def test_a_database_that_goes_away_and_comes_back(
 
 
 @asynccontextmanager
-async def process(context: TaskContext, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A running `byline worker`."""
+async def program(context: TaskContext, folder: Path, command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`tests/worker_program.py`, running."""
     url = context.settings.database_url
     assert url is not None
-    environment = {**os.environ, "BYLINE_DATABASE_URL": url.get_secret_value(), "PYTHONPATH": str(ROOT)}
     started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.worker_program", "worker"), cwd=folder, env=environment
+        *(sys.executable, "-m", "tests.worker_program", command),
+        cwd=folder,
+        env={**os.environ, "BYLINE_DATABASE_URL": url.get_secret_value(), "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         yield started
     finally:
         if started.returncode is None:
             started.kill()
-        await started.wait()
+        await started.communicate()
 
 
-@pytest.fixture
-def program() -> dict[str, Task]:
-    """The tasks that are known in the processes alone."""
-    return {name: Task(name, nothing, 8, 1, 600, None) for name in ("test.hold", "test.die")}
+# As that program has them.
+HOLD, DIE = (
+    Task(name, nothing, attempts=8, first_wait=10, timeout=600, cron=None) for name in ("test.hold", "test.die")
+)
 
 
-async def test_a_signal_lets_the_running_job_end(
-    context: TaskContext, queue: Sessions, program: dict[str, Task], tmp_path: Path
-) -> None:
-    async with process(context, tmp_path) as worker:
-        job_id = await put(queue, program["test.hold"], payload={"folder": str(tmp_path)})
+async def test_a_signal_lets_the_running_job_end(context: TaskContext, queue: Sessions, tmp_path: Path) -> None:
+    async with program(context, tmp_path, "worker") as worker:
+        job_id = await put(queue, HOLD, payload={"folder": str(tmp_path)})
         await until(lambda: asyncio.to_thread((tmp_path / "begun").exists))
         worker.send_signal(signal.SIGTERM)
-        waiting = await put(queue, program["test.hold"], payload={"folder": str(tmp_path)})
+        assert (await found(queue, job_id))[0] is Status.DOING
         (tmp_path / "go").touch()
         assert await asyncio.wait_for(worker.wait(), PATIENCE) == 0
-    assert (await found(queue, job_id))[:2] == (Status.SUCCEEDED, 1)
-    assert (tmp_path / "ended").read_text().count("ended") in {1, 2}
-    assert (await found(queue, waiting))[0] in {Status.TODO, Status.SUCCEEDED}
+    assert await found(queue, job_id) == (Status.SUCCEEDED, 1, None)
+    async with queue.begin() as session:
+        assert await session.scalar(text("select count(*) from procrastinate_workers")) == 0
 
 
 async def test_a_job_that_kills_its_worker_is_tried_three_times(
-    context: TaskContext, queue: Sessions, program: dict[str, Task], tmp_path: Path
+    context: TaskContext, queue: Sessions, tmp_path: Path
 ) -> None:
-    job_id = await put(queue, program["test.die"])
-    for losses in (1, 2, 3):
-        async with process(context, tmp_path) as worker:
-            assert await asyncio.wait_for(worker.wait(), PATIENCE) == -signal.SIGKILL
-        assert (await found(queue, job_id))[:2] == (Status.DOING, losses - 1)
-        async with queue.begin() as session:
-            await service.rescue(session)  # it gave a sign of life just now
-        assert (await found(queue, job_id))[0] is Status.DOING
-        async with queue.begin() as session:
-            await service.rescue(session, lost_after=0)
-        expected = Status.FAILED if losses == 3 else Status.TODO
-        assert await found(queue, job_id) == (expected, losses, service.LOST)
+    job_id = await put(queue, DIE)
+    async with program(context, tmp_path, "again") as workers:
+        assert workers.stdin is not None and workers.stdout is not None
+        for losses in (1, 2, 3):
+            workers.stdin.write(b"\n")
+            assert int(await asyncio.wait_for(workers.stdout.readline(), PATIENCE)) == -signal.SIGKILL
+            assert (await found(queue, job_id))[:2] == (Status.DOING, losses - 1)
+            async with queue.begin() as session:
+                await service.rescue(session, lost_after=PATIENCE * 60)  # it gave a sign of life just now
+            assert (await found(queue, job_id))[0] is Status.DOING
+            async with queue.begin() as session:
+                await service.rescue(session, lost_after=0)
+            expected = Status.FAILED if losses == 3 else Status.TODO
+            assert await found(queue, job_id) == (expected, losses, service.LOST)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -29,6 +31,7 @@ from byline.core.ids import request_id
 from byline.core.logging import HANDLER, AccessLog, configure_logging, formatter
 from byline.core.redaction import REDACTED
 from byline.core.settings import Environment, Settings
+from tests.conftest import Sessions
 from tests.test_cli import PATIENCE, serving, until
 
 API_KEY = "byl_" + "aB3" * 16 + "zz"
@@ -72,18 +75,23 @@ def in_development() -> Lines:
 
 def test_a_line_is_one_object() -> None:
     with in_production() as log:
-        logger.warning("%s is\nin two lines", "Ω \x00\x1b \u2028 \ud800", extra={"posts": 3, "where": Path("/a")})
+        logger.warning("%s is\nin two lines", "Ω \x00\x1b \u2028", extra={"posts": 3, "where": Path("/a")})
     [line] = log.lines
     assert line.isascii() and "\n" not in line
     parsed = json.loads(line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", parsed.pop("timestamp"))
     assert parsed == {
-        "event": "Ω \x00\x1b \u2028 \ud800 is\nin two lines",
+        "event": "Ω \x00\x1b \u2028 is\nin two lines",
         "level": "warning",
         "logger": "byline.test",
         "posts": 3,
         "where": repr(Path("/a")),
     }
+
+
+def test_what_no_encoding_can_carry_is_logged_all_the_same() -> None:
+    record = logging.LogRecord("x", logging.INFO, "x.py", 1, "\ud800", (), None)
+    assert json.loads(formatter(True).format(record))["event"] == "\ud800"
 
 
 def test_the_console_is_for_people() -> None:
@@ -202,6 +210,18 @@ def test_no_secret_gets_into_any_line(
     assert REDACTED in written
     for escaped in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]):
         assert prefix + escaped not in written and escaped + suffix + " " not in written
+
+
+async def test_a_failed_statement_does_not_tell_what_it_was_given(sessions: Sessions) -> None:
+    with in_production() as log:
+        try:
+            async with sessions.begin() as session:
+                await session.execute(
+                    text("select cast(:draft as text), 1 / :zero"), {"draft": "unpublished", "zero": 0}
+                )
+        except DBAPIError:
+            logger.exception("it failed")
+    assert "division by zero" in log.lines[0] and "unpublished" not in log.lines[0]
 
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -79,6 +79,7 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_pre_ping=True,
+            hide_parameters=True,  # drafts, addresses and hashes are nothing for a log
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False),
         )
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, MetaData, Text, func, select, text
+from sqlalchemy import BigInteger, DateTime, Enum, ForeignKey, MetaData, Text, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -71,7 +71,12 @@ class _Queue(DeclarativeBase):
     """Tables that the migrations make as procrastinate has them, so Alembic does not compare them with the models."""
 
     metadata = MetaData()
-    type_annotation_map = {int: BigInteger(), str: Text(), dict[str, Any]: JSONB()}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012 -- declared as a plain dict by SQLAlchemy
+        int: BigInteger(),
+        str: Text(),
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(),
+    }
 
 
 class JobEvent(_Queue):

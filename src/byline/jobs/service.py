@@ -125,4 +125,5 @@ async def prune(session: AsyncSession) -> None:
     """Deletes jobs that ended long ago."""
     now = datetime.now(UTC)
     for status, age in KEPT.items():
-        await session.execute(delete(Job).where(queries.ended_before(status, now - age)))
+        old = delete(Job).where(queries.ended_before(status, now - age))
+        await session.execute(old, execution_options={"synchronize_session": False})
