@@ -32,7 +32,15 @@ hypothesis.settings.load_profile("suite")
 Sessions = async_sessionmaker[AsyncSession]
 
 # What takes a worker longest is begun first, so that none is alone with it at the end.
-LONG = {"test_cli.py", "test_embedded.py", "test_hostile.py", "test_importing.py", "test_openapi.py", "test_worker.py"}
+LONG = {
+    "test_cli.py",
+    "test_embedded.py",
+    "test_hostile.py",
+    "test_importing.py",
+    "test_logging.py",
+    "test_openapi.py",
+    "test_worker.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

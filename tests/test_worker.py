@@ -304,6 +304,21 @@ async def test_a_database_that_goes_away_and_comes_back(
         await admin.dispose()
 
 
+async def test_a_database_that_is_not_there_holds_nobody_up(
+    context: TaskContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = context.settings.model_copy(
+        update={"database_url": SecretStr("postgresql+asyncpg://u:hush@127.0.0.1:1/x")}
+    )
+
+    async def said() -> bool:
+        return caplog.text.count("begins anew") >= 2
+
+    async with working(replace(context, settings=nowhere)):
+        await until(said)
+    assert "refused" in caplog.text and "hush" not in caplog.text
+
+
 # ── real processes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

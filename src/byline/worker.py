@@ -12,11 +12,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 import procrastinate
 from procrastinate import exceptions, jobs, manager, retry, worker
-from psycopg import errors
+from psycopg import AsyncConnection, errors
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 
@@ -78,8 +79,11 @@ class Worker:
 
     async def _run_once(self) -> None:
         settings = self._context.settings
+        address = conninfo(settings)
+        # Where the database is away, this says so at once, and why; the pool would try on for half a minute.
+        await (await AsyncConnection.connect(address, connect_timeout=ceil(self._pace.patience))).close()
         queue = procrastinate.PsycopgConnector(
-            conninfo=conninfo(settings),
+            conninfo=address,
             kwargs={"prepare_threshold": None},  # PgBouncer gives each transaction another connection
             min_size=1,
             max_size=4,

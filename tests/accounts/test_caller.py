@@ -5,13 +5,13 @@ from pathlib import Path
 from byline.accounts.caller import ROLES, SCOPES, Role, Scope
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
-OF_SOMEBODY = {"posts", "authors"}  # what has an own and another's
+OF_SOMEBODY = {scope for scope in Scope if scope.startswith("posts:")} | {Scope.AUTHORS_WRITE}
 
 
 def cell(role: Role, scope: Scope) -> str:
     if scope not in ROLES[role].scopes:
         return ""
-    return "own" if ROLES[role].own_only and scope.partition(":")[0] in OF_SOMEBODY else "yes"
+    return "own" if ROLES[role].own_only and scope in OF_SOMEBODY else "yes"
 
 
 def table() -> str:

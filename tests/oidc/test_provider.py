@@ -261,6 +261,14 @@ async def test_a_provider_that_misbehaves(
 
 
 @pytest.mark.usefixtures("nobody_gets_in")
+@pytest.mark.parametrize("status", [201, 302, 403])
+async def test_only_a_200_is_read(browser: Browser, provider: IdentityProvider, status: int) -> None:
+    provider.only_in_userinfo = {"email"}
+    provider.answers["/userinfo"] = lambda: JSONResponse(provider.person, status)
+    assert_problem(await browser.sign_in(), ProviderUnavailable)
+
+
+@pytest.mark.usefixtures("nobody_gets_in")
 @pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": {}}, {"keys": [7]}, {"keys": [{"kty": "EC"}]}])
 async def test_keys_that_are_none(browser: Browser, provider: IdentityProvider, keys: dict[str, Any]) -> None:
     provider.answers["/keys"] = lambda: JSONResponse(keys)

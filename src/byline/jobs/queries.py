@@ -40,6 +40,6 @@ def histories(of: Iterable[Job]) -> Select[int, datetime, datetime, datetime, st
 
 
 def ended_before(status: Status, moment: datetime) -> ColumnElement[bool]:
-    """Jobs that have this status since before that moment, as far as it is one of an end."""
-    later = select(JobEvent.id).where(JobEvent.job_id == Job.id, JobEvent.type.in_(_ENDS), JobEvent.at >= moment)
-    return (Job.status == status) & ~later.exists()
+    """Jobs that have this status, one of an end, since before that moment."""
+    ends = select(func.max(JobEvent.at)).where(JobEvent.job_id == Job.id, JobEvent.type.in_(_ENDS))
+    return (Job.status == status) & (ends.scalar_subquery() < moment)

@@ -7,10 +7,10 @@ from fastapi import Depends
 from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, SessionDep
-from byline.posts import drafts, queries
+from byline.posts import drafts, policy, queries
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import PostOut
-from byline.posts.service import PostNotFound
+from byline.posts.service import PostNotFound, PublishedByOthers
 
 
 async def get_published_post(slug: str, session: SessionDep) -> Post:
@@ -70,3 +70,12 @@ PublishedPage = Annotated[Post, Depends(get_published_page)]
 ManagedPost = Annotated[Post, Depends(get_managed_post)]
 EditablePost = Annotated[Post, Depends(get_editable_post)]
 PublishablePost = Annotated[Post, Depends(get_publishable_post)]
+
+
+async def get_trashable_post(post: EditablePost, caller: PostWriter) -> Post:
+    if not policy.may_trash(caller, post):
+        raise PublishedByOthers()
+    return post
+
+
+TrashablePost = Annotated[Post, Depends(get_trashable_post)]

@@ -13,7 +13,7 @@ from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
 from byline.posts import drafts, publishing, queries, service
-from byline.posts.deps import EditablePost, ManagedPost, PublishablePost
+from byline.posts.deps import EditablePost, ManagedPost, PublishablePost, TrashablePost
 from byline.posts.models import Post
 from byline.posts.schemas import (
     ManagedPostQuery,
@@ -83,9 +83,9 @@ async def update_post(
     "/{post_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     response_class=Response,
-    responses=problems(*_CONCURRENCY),
+    responses=problems(*_CONCURRENCY, service.PublishedByOthers),
 )
-async def delete_post(post: EditablePost, caller: PostWriter, session: SessionDep) -> None:
+async def delete_post(post: TrashablePost, caller: PostWriter, session: SessionDep) -> None:
     """Move it to the trash."""
     await service.trash(session, post, caller=caller)
 

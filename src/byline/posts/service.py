@@ -14,7 +14,7 @@ from byline.accounts.caller import Caller
 from byline.authors.models import Author
 from byline.authors.queries import author_of_user
 from byline.core import events
-from byline.core.errors import Conflict, Invalid, NotFound
+from byline.core.errors import Conflict, Forbidden, Invalid, NotFound
 from byline.core.markdown import RENDERER_VERSION, render
 from byline.core.slugs import free_slug, slug_from
 from byline.posts.models import Post, PostAuthor, PostTag, Revision, Status
@@ -41,6 +41,11 @@ class SlugTaken(Conflict):
     code = "slug_taken"
     title = "Another post has this slug"
     constraints = ("uq_posts_kind_slug",)
+
+
+class PublishedByOthers(Forbidden):
+    code = "published_by_others"
+    title = "Readers see this post: ask somebody who may publish to take it from them"
 
 
 class UnknownReference(Invalid):
