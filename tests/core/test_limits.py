@@ -210,7 +210,7 @@ async def test_a_store_that_is_gone_stops_nobody_and_is_told_once(
 async def test_a_store_that_hangs_stops_nobody(
     server: Server, shared: Callable[..., Limiter], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "PATIENCE", 0.1)
+    monkeypatch.setattr(limits, "PATIENCE", 1.0)
     limited = shared(rate_limit_user="5/day")
     await count(limited)
     os.kill(server.process.pid, signal.SIGSTOP)
@@ -221,7 +221,7 @@ async def test_a_store_that_hangs_stops_nobody(
         assert len([record for record in caplog.records if record.name == "byline.core.limits"]) == 1
         assert answers == [None] * 20
         assert await limited.count(("user", "x")) is None
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         with pytest.raises(LimitsUnavailable, match="BYLINE_RATE_LIMIT_URL cannot be reached"):
             await limited.check()
     finally:

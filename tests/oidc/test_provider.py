@@ -39,53 +39,57 @@ def now() -> int:
     return int(datetime.now(UTC).timestamp())
 
 
-GOOD_CLAIMS: dict[str, dict[str, Any]] = {
-    "nothing": {},
-    "several audiences": {"aud": ["other", "byline"], "azp": "byline"},
-    "one audience in a list": {"aud": ["byline"]},
-    "without at_hash": {"at_hash": None},
-    "within the leeway": {"exp": now() - 30, "iat": now() + 30},
-}
-BAD_CLAIMS: dict[str, dict[str, Any]] = {
-    "wrong nonce": {"nonce": "wrong"},
-    "no nonce": {"nonce": None},
-    "wrong issuer": {"iss": "https://other.example"},
-    "no issuer": {"iss": None},
-    "wrong audience": {"aud": "other"},
-    "wrong audiences": {"aud": ["other", "another"]},
-    "no audience": {"aud": None},
-    "empty audience": {"aud": []},
-    "several audiences, no party": {"aud": ["byline", "other"]},
-    "another party": {"azp": "other"},
-    "expired": {"exp": now() - 100},
-    "never expires": {"exp": None},
-    "expires some day": {"exp": "tomorrow"},
-    "no time of issue": {"iat": None},
-    "issued in the future": {"iat": now() + 600},
-    "not valid yet": {"nbf": now() + 600},
-    "wrong at_hash": {"at_hash": "d3Jvbmc"},
-    "at_hash is no text": {"at_hash": 7},
-    "no subject": {"sub": None},
-    "empty subject": {"sub": ""},
-    "subject is no text": {"sub": 1815},
-    "endless subject": {"sub": "a" * 256},
-    "subject that cannot be stored": {"sub": "a\x00"},
-    "half a character": {"name": "\ud83d"},
-    "address that is none": {"email": "ada"},
-    "address is no text": {"email": ["ada@example.com"]},
-}
+def good_claims() -> dict[str, dict[str, Any]]:
+    return {
+        "nothing": {},
+        "several audiences": {"aud": ["other", "byline"], "azp": "byline"},
+        "one audience in a list": {"aud": ["byline"]},
+        "without at_hash": {"at_hash": None},
+        "within the leeway": {"exp": now() - 30, "iat": now() + 30},
+    }
 
 
-@pytest.mark.parametrize("fault", GOOD_CLAIMS)
+def bad_claims() -> dict[str, dict[str, Any]]:
+    return {
+        "wrong nonce": {"nonce": "wrong"},
+        "no nonce": {"nonce": None},
+        "wrong issuer": {"iss": "https://other.example"},
+        "no issuer": {"iss": None},
+        "wrong audience": {"aud": "other"},
+        "wrong audiences": {"aud": ["other", "another"]},
+        "no audience": {"aud": None},
+        "empty audience": {"aud": []},
+        "several audiences, no party": {"aud": ["byline", "other"]},
+        "another party": {"azp": "other"},
+        "expired": {"exp": now() - 100},
+        "never expires": {"exp": None},
+        "expires some day": {"exp": "tomorrow"},
+        "no time of issue": {"iat": None},
+        "issued in the future": {"iat": now() + 600},
+        "not valid yet": {"nbf": now() + 600},
+        "wrong at_hash": {"at_hash": "d3Jvbmc"},
+        "at_hash is no text": {"at_hash": 7},
+        "no subject": {"sub": None},
+        "empty subject": {"sub": ""},
+        "subject is no text": {"sub": 1815},
+        "endless subject": {"sub": "a" * 256},
+        "subject that cannot be stored": {"sub": "a\x00"},
+        "half a character": {"name": "\ud83d"},
+        "address that is none": {"email": "ada"},
+        "address is no text": {"email": ["ada@example.com"]},
+    }
+
+
+@pytest.mark.parametrize("fault", good_claims())
 async def test_id_tokens_that_hold(browser: Browser, provider: IdentityProvider, fault: str) -> None:
-    provider.claims = GOOD_CLAIMS[fault]
+    provider.claims = good_claims()[fault]
     assert (await browser.sign_in()).status_code == 303
 
 
 @pytest.mark.usefixtures("nobody_gets_in")
-@pytest.mark.parametrize("fault", BAD_CLAIMS)
+@pytest.mark.parametrize("fault", bad_claims())
 async def test_id_tokens_that_do_not_hold(browser: Browser, provider: IdentityProvider, fault: str) -> None:
-    provider.claims = BAD_CLAIMS[fault]
+    provider.claims = bad_claims()[fault]
     problem = assert_problem(await browser.sign_in(), InvalidIdToken)
     assert problem["detail"] is None
 
