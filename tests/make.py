@@ -3,8 +3,10 @@
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
+from pwdlib import PasswordHash
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts import keys
@@ -25,6 +27,18 @@ from byline.series.schemas import SeriesCreate
 from byline.tags import service as tags
 from byline.tags.models import Tag
 from byline.tags.schemas import TagCreate
+
+PASSWORD = "correct horse"
+
+
+@cache
+def _password_hash() -> str:
+    return PasswordHash.recommended().hash(PASSWORD)
+
+
+async def person(session: AsyncSession, **fields: Any) -> User:
+    """Somebody who signs in with `PASSWORD`, which is hashed once for all of them."""
+    return await user(session, password_hash=_password_hash(), **fields)
 
 
 async def user(session: AsyncSession, **fields: Any) -> User:

@@ -6,16 +6,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from byline.accounts.caller import Role
 from byline.accounts.deps import COOKIE, CrossSiteRequest
-from byline.accounts.service import WrongCredentials, create_user
+from byline.accounts.service import WrongCredentials
 from byline.accounts.sessions import InvalidToken
 from byline.core.settings import Settings
+from tests import make
 from tests.conftest import Sessions
 from tests.problems import assert_problem
 
 SESSION = "/v1/auth/session"
-CREDENTIALS = {"email": "grace@example.com", "password": "correct horse"}
+CREDENTIALS = {"email": "grace@example.com", "password": make.PASSWORD}
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -23,7 +23,7 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 async def browser(client: httpx.AsyncClient, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody with an account, who has not signed in yet; keeps cookies as browsers do."""
     async with sessions.begin() as session:
-        await create_user(session, name="Grace", role=Role.OWNER, **CREDENTIALS)
+        await make.person(session, email=CREDENTIALS["email"])
     yield client
 
 

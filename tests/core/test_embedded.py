@@ -42,11 +42,13 @@ needs_mount = pytest.mark.skipif(not may_mount(), reason="only root with CAP_SYS
 
 SOURCE = Path(embedded.__file__).parents[2]
 USE_THE_SERVER = """
+import signal
 import sys
 from pathlib import Path
 from byline.core.embedded import EmbeddedPostgres
 
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the suite runs in the background of a shell
 settings = dict(argument.split("=", 1) for argument in sys.argv[2:])
 with EmbeddedPostgres(Path(sys.argv[1]), settings=settings) as server:
     print(server.url(), flush=True)

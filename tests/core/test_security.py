@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -39,16 +40,31 @@ async def fail() -> None:
     raise RuntimeError("hush")
 
 
+@pytest.fixture(scope="module")
+async def applications(settings: Settings) -> AsyncIterator[Callable[..., FastAPI]]:
+    """Makes the application with other settings, once for each of them, and with an endpoint that fails."""
+    made: dict[str, FastAPI] = {}
+
+    def application(**changes: Any) -> FastAPI:
+        app = made.get(repr(changes))
+        if app is None:
+            app = made[repr(changes)] = create_app(settings.model_copy(update=changes))
+            app.get("/bug")(fail)
+        return app
+
+    yield application
+    for app in made.values():
+        await app.state.database.close()
+
+
 @pytest.fixture
-async def serve(settings: Settings, sessions: Sessions) -> AsyncIterator[Serve]:
-    """Makes the application with other settings, and with an endpoint that fails; gives a client of it."""
+async def serve(applications: Callable[..., FastAPI], sessions: Sessions) -> AsyncIterator[Serve]:
+    """A client of the application with other settings."""
     async with AsyncExitStack() as stack:
 
         async def serve(**changes: Any) -> httpx.AsyncClient:
-            app = create_app(settings.model_copy(update=changes))
-            stack.push_async_callback(app.state.database.close)
+            app = applications(**changes)
             app.state.sessions = sessions
-            app.get("/bug")(fail)
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             return await stack.enter_async_context(
                 httpx.AsyncClient(transport=transport, base_url="https://blog.example")
