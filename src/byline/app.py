@@ -51,6 +51,18 @@ from byline.tags import manage as manage_tags
 from byline.tags import routes as tags
 from byline.worker import Worker
 
+DELIVERY = (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router)
+PEOPLE = (
+    *(accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own),
+    *(oidc.router, links.router, links.account, own_data.router),
+)
+MANAGEMENT = (
+    *(manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router),
+    *(manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router),
+    *(manage_audit.router, manage_jobs.router),
+)
+AROUND = (feeds.router, health.router, well_known.router)
+
 # What any credential may be refused for at the desk.
 REFUSED = (
     Unauthenticated,
@@ -102,23 +114,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.mailer = create_mailer(settings)
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
-    for router in (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router):
-        app.include_router(router)
-    for router in (accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own, oidc.router):
-        app.include_router(router)
-    for router in (links.router, links.account, own_data.router):
+    for router in (*DELIVERY, *PEOPLE):
         app.include_router(router)
     manage = APIRouter(prefix="/v1/manage", responses=problems(*REFUSED))
-    for router in (manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router):
+    for router in MANAGEMENT:
         manage.include_router(router)
-    for router in (manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router):
-        manage.include_router(router)
-    manage.include_router(manage_audit.router)
-    manage.include_router(manage_jobs.router)
     app.include_router(manage)
-    app.include_router(feeds.router)
-    app.include_router(health.router)
-    app.include_router(well_known.router)
+    for router in AROUND:
+        app.include_router(router)
     mount_docs(app)
     mount_pages(app, settings.site_title)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
