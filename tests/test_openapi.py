@@ -54,7 +54,7 @@ async def server(postgres: EmbeddedPostgres, worker_id: str) -> Any:
         await make.post(session, kind="page", title="About")
     await app.state.database.close()
     listener = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="error", lifespan="on"))
+    running = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}", token

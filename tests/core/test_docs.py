@@ -114,7 +114,7 @@ async def test_what_is_not_an_asset_is_not_found(client: AsyncClient, path: str)
 def address() -> Iterator[str]:
     """The app on a loopback port. The socket listens before the server starts, so nobody has to wait for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(make_app(), log_level="warning", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(make_app(), log_config=None, access_log=False, lifespan="off"))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

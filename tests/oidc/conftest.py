@@ -40,7 +40,7 @@ class Server:
 async def server() -> AsyncIterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(listener.getsockname()[1])
-        running = uvicorn.Server(uvicorn.Config(server, log_level="error", lifespan="off", ws="none"))
+        running = uvicorn.Server(uvicorn.Config(server, log_config=None, access_log=False, lifespan="off", ws="none"))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         yield server
