@@ -63,6 +63,7 @@ PATCH  /v1/manage/posts/{post_id}                401 200 200 200 404 404 403 200
 PATCH  /v1/manage/posts/{post_id} own            401 200 200 200 200 200 403 200 403 401 401 403
 DELETE /v1/manage/posts/{post_id}                401 204 204 204 404 404 403 204 403 401 401 403
 DELETE /v1/manage/posts/{post_id} own            401 204 204 204 204 403 403 204 403 401 401 403
+POST   /v1/manage/posts/batch                    401 200 200 200 200 200 403 403 403 401 401 403
 POST   /v1/manage/posts/{post_id}/publish        401 200 200 200 404 403 403 200 403 401 401 403
 POST   /v1/manage/posts/{post_id}/publish own    401 200 200 200 200 403 403 200 403 401 401 403
 POST   /v1/manage/posts/{post_id}/unpublish      401 200 200 200 404 403 403 200 403 401 401 403
@@ -117,6 +118,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/auth/confirm": {},
     "PATCH /v1/account": {"name": "New"},
     "POST /v1/manage/posts": {"title": "New"},
+    "POST /v1/manage/posts/batch": {"operations": [{"op": "create", "body": {"title": "New"}}]},
     "PATCH /v1/manage/posts/{post_id}": {"title": "New"},
     "POST /v1/manage/authors": {"name": "New"},
     "PATCH /v1/manage/authors/{author_id}": {"name": "New"},

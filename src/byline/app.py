@@ -82,7 +82,8 @@ The publishing backend for expert blogs.
 
 **Delivery** (`/v1/…`) needs no sign-in and shows what is published. **Management** (`/v1/manage/…`) needs a token:
 press *Authorize* and sign in. Management resources carry their version as `ETag`; send it back as `If-Match` to
-change them. Failures are `application/problem+json` with a stable `code`.
+change them. A POST may carry an `Idempotency-Key`: sent again, it is not done again. Failures are
+`application/problem+json` with a stable `code`.
 """
 
 

@@ -1,6 +1,6 @@
 """Every table, for Alembic and the mappers."""
 
-from byline.accounts.models import ApiKey, Attempt, RecoveryCode, Session, Ticket, User
+from byline.accounts.models import ApiKey, Attempt, IdempotencyKey, RecoveryCode, Session, Ticket, User
 from byline.authors.models import Author
 from byline.core.database import Base
 from byline.core.events import Event
@@ -19,6 +19,7 @@ __all__ = [
     "Author",
     "Base",
     "Event",
+    "IdempotencyKey",
     "Identity",
     "ImportedFile",
     "JobFailure",

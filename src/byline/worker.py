@@ -21,7 +21,8 @@ from psycopg import AsyncConnection, errors
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 
-import byline.jobs.tasks  # the tasks of each room that has some
+import byline.accounts.tasks  # the tasks of each room that has some
+import byline.jobs.tasks
 import byline.models  # noqa: F401 -- so that every mapper is known
 from byline.core.database import Database
 from byline.core.jobs import TASKS, Task, TaskContext, describe, note_failure

@@ -236,7 +236,16 @@ async def test_a_front_end_may_read_failures_too(
     assert response.headers["access-control-allow-origin"] == FRONT_END
     assert response.headers["access-control-allow-credentials"] == "true"
     exposed = response.headers["access-control-expose-headers"].split(", ")
-    assert {"ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"} <= set(exposed)
+    assert {
+        "ETag",
+        "Idempotent-Replayed",
+        "Link",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "X-Request-ID",
+    } <= set(exposed)
 
 
 async def test_an_answer_to_nobody_in_particular_says_that_it_varies(serve: Serve) -> None:

@@ -300,6 +300,7 @@ def test_every_table_of_a_users_own_is_known() -> None:
     assert refer == {
         "api_keys": "CASCADE",
         "authors": "SET NULL",
+        "idempotency_keys": "CASCADE",  # for a day, what they were answered: exported where it came from
         "identities": "CASCADE",
         "passkeys": "CASCADE",
         "recovery_codes": "CASCADE",

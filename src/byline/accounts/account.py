@@ -17,6 +17,7 @@ from byline.accounts.deps import (
     Person,
     SessionRequired,
 )
+from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.models import User
 from byline.accounts.routes import bearer_token, cookie_session
 from byline.accounts.schemas import Account, AccountUpdate, PasswordChange, SessionOut, SessionQuery, Token, UserOut
@@ -30,6 +31,7 @@ from byline.core.schemas import Page
 router = APIRouter(
     prefix="/v1/account",
     tags=["Your account"],
+    route_class=IdempotentRoute,
     responses=problems(Unauthenticated, sessions.InvalidToken, CrossSiteRequest),
 )
 

@@ -1,6 +1,7 @@
 """Who is calling?"""
 
 import hmac
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 
-from byline.accounts import keys, sessions
+from byline.accounts import idempotency, keys, sessions
 from byline.accounts.caller import SCOPES, Caller, Scope
 from byline.accounts.models import ApiKey, User
 from byline.accounts.service import UserNotFound, lock_owners
@@ -127,10 +128,16 @@ async def get_caller(
         raise Unauthenticated()
     session.info["actor"] = Actor(caller.user_id, caller.session_id, caller.api_key_id, client.address)
     request.state.principal = ("api_key", caller.api_key_id) if caller.api_key_id else ("user", caller.user_id)
-    missing = [scope for scope in required.scopes if scope not in caller.scopes]
+    require_scopes(caller, required.scopes)
+    await idempotency.claim(request, session, caller, settings.secret_key.get_secret_value())
+    return caller
+
+
+def require_scopes(caller: Caller, scopes: Iterable[str]) -> None:
+    """Raises ScopeMissing."""
+    missing = [scope for scope in scopes if scope not in caller.scopes]
     if missing:
         raise ScopeMissing(f"needed: {' '.join(missing)}", missing_scopes=missing)
-    return caller
 
 
 def _check_cookie_request(request: Request, caller: Caller, settings: SettingsDep) -> None:

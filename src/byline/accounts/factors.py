@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response, status
 
 from byline.accounts import sessions, throttle, totp
 from byline.accounts.deps import CrossSiteRequest, FreshFactorRequired, FreshPerson, OwnUser, SessionRequired
+from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.schemas import RecoveryCodes, TotpCode, TotpEnrolment
 from byline.core.deps import SessionDep, SettingsDep
 from byline.core.errors import Unauthenticated
@@ -12,6 +13,7 @@ from byline.core.problems import problems
 router = APIRouter(
     prefix="/v1/account",
     tags=["Your account"],
+    route_class=IdempotentRoute,
     responses=problems(Unauthenticated, sessions.InvalidToken, CrossSiteRequest, SessionRequired, FreshFactorRequired),
 )
 

@@ -18,6 +18,7 @@ from byline.accounts.deps import (
     SessionRequired,
     UserManager,
 )
+from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.schemas import (
     ApiKeyCreate,
     ApiKeyOut,
@@ -37,8 +38,8 @@ from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
 
-users = APIRouter(prefix="/users", tags=["Manage users"])
-api_keys = APIRouter(prefix="/api-keys", tags=["Manage API keys"])
+users = APIRouter(prefix="/users", tags=["Manage users"], route_class=IdempotentRoute)
+api_keys = APIRouter(prefix="/api-keys", tags=["Manage API keys"], route_class=IdempotentRoute)
 
 _SENSITIVE = (SessionRequired, FreshFactorRequired)
 

@@ -1,6 +1,7 @@
 """Users, how they prove who they are, and what they may call with."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
@@ -116,3 +117,17 @@ class Attempt(Base):
     failures: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(index=True)
     blocked_until: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """What a POST was answered that a caller named by an `Idempotency-Key`; the key itself is not kept."""
+
+    __tablename__ = "idempotency_keys"
+
+    key_hash: Mapped[bytes] = mapped_column(primary_key=True)  # with whose key it is
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    request_hash: Mapped[bytes]
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes | None]  # none where it told a secret
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)

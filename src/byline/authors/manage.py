@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 
 from byline.accounts.deps import AuthorReader
+from byline.accounts.idempotency import IdempotentRoute
 from byline.authors import queries, service
 from byline.authors.deps import AuthorKeeper, EditableAuthor, ManagedAuthorRow
 from byline.authors.schemas import AuthorCreate, AuthorQuery, AuthorUpdate, ManagedAuthor
@@ -13,7 +14,7 @@ from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
 
-router = APIRouter(prefix="/authors", tags=["Manage authors"])
+router = APIRouter(prefix="/authors", tags=["Manage authors"], route_class=IdempotentRoute)
 
 
 @router.get("", responses=problems(InvalidCursor))

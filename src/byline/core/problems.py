@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -29,6 +29,8 @@ class ProblemError(BaseModel):
 
 class Problem(BaseModel):
     """What went wrong (RFC 9457). Rely on `code`; the texts are for people. Some problems have members of their own."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["There is no such post"])
@@ -94,19 +96,37 @@ def _render(
     errors: Sequence[dict[str, str]] = (),
     **members: Any,
 ) -> Response:
-    problem = {
+    problem = _problem(request.url.path, status, code, title, detail, errors=errors, **members)
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
+
+
+def _problem(
+    instance: str,
+    status: int,
+    code: str,
+    title: str,
+    detail: str | None,
+    *,
+    errors: Sequence[dict[str, str]] = (),
+    **members: Any,
+) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": instance,
         "code": code,
         "request_id": request_id.get(),
         "errors": list(errors),
         **members,
     }
-    headers = {"Cache-Control": "no-store", **(headers or {})}
-    return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: BylineError, instance: str) -> dict[str, Any]:
+    """The error as part of an answer to several things that were asked for at once."""
+    return _problem(instance, error.status, error.code, error.title, error.detail, **error.members)
 
 
 def render_error(request: Request, error: BylineError) -> Response:
@@ -161,19 +181,31 @@ def _allowed_methods(request: Request) -> list[str]:
 async def _database_error(request: Request, error: Exception) -> Response:
     """By SQLSTATE (PostgreSQL, Appendix A): what the client sent, or what the database could not do just now."""
     assert isinstance(error, DBAPIError)
-    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    refusal = refusal_of(error)
+    if refusal is not None:
+        return render_error(request, refusal)
+    if _sqlstate(error).startswith(("08", "40", "53", "57")) or isinstance(error, InterfaceError | OperationalError):
+        return await _unavailable(request, error)
+    return await unexpected(request, error)
+
+
+def refusal_of(error: DBAPIError) -> BylineError | None:
+    """What the database refused because of what the client sent; None where it is not the client's fault."""
+    sqlstate = _sqlstate(error)
     if isinstance(error, IntegrityError):
         cause = getattr(error.orig, "__cause__", None)
         known = by_constraint(getattr(cause, "constraint_name", None) or "")
         if known is not None:
-            return render_error(request, known())
+            return known()
         if sqlstate in {"23503", "23505"}:  # a foreign key, a unique constraint
-            return render_error(request, Conflict())
+            return Conflict()
     if sqlstate.startswith("22"):  # a value that PostgreSQL cannot take
-        return render_error(request, Invalid("a value in the request cannot be stored or compared"))
-    if sqlstate.startswith(("08", "40", "53", "57")) or isinstance(error, InterfaceError | OperationalError):
-        return await _unavailable(request, error)
-    return await unexpected(request, error)
+        return Invalid("a value in the request cannot be stored or compared")
+    return None
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

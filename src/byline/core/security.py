@@ -36,6 +36,7 @@ CORS: dict[str, Any] = {
     ],
     "expose_headers": [
         "ETag",
+        "Idempotent-Replayed",
         "Link",
         "Location",
         "RateLimit",

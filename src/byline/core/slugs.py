@@ -4,7 +4,7 @@ import unicodedata
 from itertools import chain, count
 
 from slugify import slugify
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ARRAY, ColumnElement, Text, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -38,8 +38,22 @@ async def free_slug(
 
     Whoever else wants it at the same time waits for the end of this transaction.
     """
-    stem = wanted[: MAX_LENGTH - 8]
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{column}:{stem}", 0))))
+    await reserve(session, column, wanted)
+    stem = _stem(wanted)
     taken = set(await session.scalars(select(column).where(column.startswith(stem, autoescape=True), *where)))
     candidates = chain([wanted], (f"{stem}-{number}" for number in count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)
+
+
+async def reserve(session: AsyncSession, column: InstrumentedAttribute[str], *wanted: str) -> None:
+    """Whoever else wants one of these slugs, or one made from it, waits for the end of this transaction.
+
+    In one order: of two that want several, none waits for the other while that waits for it.
+    """
+    names = [f"{column}:{stem}" for stem in sorted(set(map(_stem, wanted)))]
+    name = func.unnest(literal(names, ARRAY(Text))).column_valued("name")
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def _stem(slug: str) -> str:
+    return slug[: MAX_LENGTH - 8]

@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from byline.accounts.deps import JobManager
+from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import PaginatorDep, SessionDep
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
@@ -11,7 +12,7 @@ from byline.jobs import queries, service
 from byline.jobs.deps import ManagedJob
 from byline.jobs.schemas import JobOut, JobQuery
 
-router = APIRouter(prefix="/jobs", tags=["Jobs"])
+router = APIRouter(prefix="/jobs", tags=["Jobs"], route_class=IdempotentRoute)
 
 
 @router.get("", responses=problems(InvalidCursor))

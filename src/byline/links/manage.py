@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks, Query, Response, status
 
 from byline.accounts.deps import FreshFactorRequired, FreshPerson, SessionRequired, UserManager
+from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.service import EmailTaken, RoleAboveYours, UnfitEmail
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.pagination import InvalidCursor
@@ -16,7 +17,7 @@ from byline.links import mails, queries, service
 from byline.links.deps import MailerDep
 from byline.links.schemas import InvitationCreate, InvitationOut, InvitationQuery
 
-router = APIRouter(prefix="/invitations", tags=["Manage users"])
+router = APIRouter(prefix="/invitations", tags=["Manage users"], route_class=IdempotentRoute)
 
 
 @router.get("", responses=problems(InvalidCursor))

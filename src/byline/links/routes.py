@@ -11,6 +11,7 @@ from byline.accounts.deps import (
     OwnUser,
     SessionRequired,
 )
+from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.passwords import UnfitPassword
 from byline.accounts.schemas import UserOut
 from byline.accounts.service import EmailTaken, UnfitEmail
@@ -31,7 +32,7 @@ from byline.links.schemas import (
 )
 
 router = APIRouter(prefix="/v1/auth", tags=["Sign-in"])
-account = APIRouter(prefix="/v1/account", tags=["Your account"])
+account = APIRouter(prefix="/v1/account", tags=["Your account"], route_class=IdempotentRoute)
 
 
 @router.post(

@@ -17,6 +17,7 @@ from byline.accounts.deps import (
     Person,
     SameSite,
 )
+from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.routes import PERSON, bearer_token, cookie_session
 from byline.accounts.schemas import CookieSession, Token
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
@@ -35,7 +36,7 @@ from byline.passkeys.schemas import (
 from byline.passkeys.service import RelyingParty
 
 sign_in = APIRouter(prefix="/v1/auth/passkey", tags=["Sign-in"])
-own = APIRouter(prefix="/v1/account/passkeys", tags=["Your account"])
+own = APIRouter(prefix="/v1/account/passkeys", tags=["Your account"], route_class=IdempotentRoute)
 
 PROOF = (service.PasskeyRefused, tickets.InvalidTicket, throttle.TooManyAttempts)
 

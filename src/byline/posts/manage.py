@@ -3,16 +3,18 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response, status
+from fastapi import APIRouter, Body, Query, Request, Response, status
 
-from byline.accounts.deps import PostPublisher, PostReader, PostWriter
+from byline.accounts.deps import AnyCaller, PostPublisher, PostReader, PostWriter
+from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
 from byline.core.http import version_etag
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
-from byline.posts import drafts, publishing, queries, service
+from byline.posts import batch, drafts, publishing, queries, service
+from byline.posts.batch_schemas import BatchOut, PostBatch
 from byline.posts.deps import EditablePost, ManagedPost, PublishablePost, TrashablePost
 from byline.posts.models import Post
 from byline.posts.schemas import (
@@ -26,7 +28,7 @@ from byline.posts.schemas import (
     RevisionQuery,
 )
 
-router = APIRouter(prefix="/posts", tags=["Manage posts"])
+router = APIRouter(prefix="/posts", tags=["Manage posts"], route_class=IdempotentRoute)
 
 _CONCURRENCY = (service.PostNotFound, StaleVersion, VersionRequired)
 _WRITING = (service.SlugTaken, service.UnknownReference)
@@ -120,3 +122,14 @@ async def list_revisions(
     """Every save, the newest first."""
     page = await paginator.page(queries.revisions(post.id), query, "-number", queries.REVISION_SORTS)
     return Page[RevisionOut].of(page, site_url=settings.site_url)
+
+
+@router.post("/batch", responses=problems(batch.BatchFailed))
+async def batch_posts(
+    request: Request, wish: PostBatch, caller: AnyCaller, session: SessionDep, settings: SettingsDep
+) -> BatchOut:
+    """Up to 100 changes at once, in order: all of them or, where it is not `atomic`, as many as succeed.
+
+    The credential has to carry the scopes of all of them: `posts:publish` to publish and unpublish, `posts:write` else.
+    """
+    return await batch.run(session, wish, caller, language=settings.site_language, instance=request.url.path)

@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 
 from byline.accounts.deps import SeriesReader, SeriesWriter
+from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
 from byline.core.http import version_etag
@@ -13,7 +14,7 @@ from byline.series import queries, service
 from byline.series.deps import EditableSeries, ManagedSeriesRow
 from byline.series.schemas import ManagedSeries, SeriesCreate, SeriesQuery, SeriesUpdate
 
-router = APIRouter(prefix="/series", tags=["Manage series"])
+router = APIRouter(prefix="/series", tags=["Manage series"], route_class=IdempotentRoute)
 
 
 @router.get("", responses=problems(InvalidCursor))

@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 
 from byline.accounts.deps import TagReader, TagWriter
+from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
 from byline.core.http import version_etag
@@ -13,7 +14,7 @@ from byline.tags import queries, service
 from byline.tags.deps import EditableTag, ManagedTagRow
 from byline.tags.schemas import ManagedTag, TagCreate, TagQuery, TagUpdate
 
-router = APIRouter(prefix="/tags", tags=["Manage tags"])
+router = APIRouter(prefix="/tags", tags=["Manage tags"], route_class=IdempotentRoute)
 
 
 @router.get("", responses=problems(InvalidCursor))
