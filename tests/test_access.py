@@ -19,9 +19,12 @@ from byline.core import events, jobs
 from byline.core.events import Event
 from byline.jobs.tasks import prune
 from byline.passkeys.models import Passkey
-from byline.posts import publishing
+from byline.posts import previews, publishing
 from byline.posts import service as posts
-from byline.posts.schemas import PostCreate, PostPublish
+from byline.posts.models import Post
+from byline.posts.schemas import PostCreate, PostPublish, PreviewLinkCreate
+from byline.redirects import service as redirects
+from byline.redirects.schemas import RedirectCreate
 from tests import make
 from tests.conftest import Sessions
 from tests.test_openapi import DOCUMENT, OPERATIONS
@@ -70,6 +73,26 @@ POST   /v1/manage/posts/{post_id}/unpublish      401 200 200 200 404 403 403 200
 POST   /v1/manage/posts/{post_id}/unpublish own  401 200 200 200 200 403 403 200 403 401 401 403
 GET    /v1/manage/posts/{post_id}/revisions      401 200 200 200 404 404 403 200 403 401 401 403
 GET    /v1/manage/posts/{post_id}/revisions own  401 200 200 200 200 200 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/restore        401 200 200 200 404 404 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/restore own    401 200 200 200 200 200 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/preview-links  401 200 200 200 404 404 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/preview-links own 401 200 200 200 200 200 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/preview-links  401 201 201 201 404 404 403 201 403 401 401 403
+POST   /v1/manage/posts/{post_id}/preview-links own 401 201 201 201 201 201 403 201 403 401 401 403
+DELETE /v1/manage/posts/{post_id}/preview-links/{link_id} 401 204 204 204 404 404 403 204 403 401 401 403
+DELETE /v1/manage/posts/{post_id}/preview-links/{link_id} own 401 204 204 204 204 204 403 204 403 401 401 403
+GET    /v1/manage/trash                          401 200 200 200 200 200 403 200 403 401 401 403
+GET    /v1/manage/trash/{post_id}                401 200 200 200 404 404 403 200 403 401 401 403
+GET    /v1/manage/trash/{post_id} own            401 200 200 200 200 200 403 200 403 401 401 403
+DELETE /v1/manage/trash/{post_id}                401 204 204 204 404 403 403 204 403 401 401 403
+DELETE /v1/manage/trash/{post_id} own            401 204 204 204 204 403 403 204 403 401 401 403
+GET    /v1/manage/redirects                      401 200 200 200 403 403 403 200 403 401 401 403
+POST   /v1/manage/redirects                      401 409 409 409 403 403 403 409 403 401 401 403
+GET    /v1/manage/redirects/export               401 200 200 200 403 403 403 200 403 401 401 403
+POST   /v1/manage/redirects/import               401 200 200 200 403 403 403 200 403 401 401 403
+GET    /v1/manage/redirects/{redirect_id}        401 200 200 200 403 403 403 200 403 401 401 403
+PATCH  /v1/manage/redirects/{redirect_id}        401 200 200 200 403 403 403 200 403 401 401 403
+DELETE /v1/manage/redirects/{redirect_id}        401 204 204 204 403 403 403 204 403 401 401 403
 GET    /v1/manage/authors                        401 200 200 200 200 200 403 200 403 401 401 403
 POST   /v1/manage/authors                        401 201 201 201 403 403 403 201 403 401 401 403
 GET    /v1/manage/authors/{author_id}            401 200 200 200 200 200 403 200 403 401 401 403
@@ -126,6 +149,9 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/manage/tags/{tag_id}": {"name": "New"},
     "POST /v1/manage/series": {"title": "New"},
     "PATCH /v1/manage/series/{series_id}": {"title": "New"},
+    "POST /v1/manage/redirects": {"path": "/new", "target": "/new"},  # a loop: else the second one would be refused
+    "POST /v1/manage/redirects/import": "/new,/there",
+    "PATCH /v1/manage/redirects/{redirect_id}": {"target": "/there"},
     "PATCH /v1/manage/users/{user_id}": {"name": "New"},
     "POST /v1/manage/api-keys": {"name": "New", "scopes": ["keys:manage"]},
     "POST /v1/manage/api-keys/{key_id}/rotate": {},
@@ -144,6 +170,24 @@ async def _post(session: AsyncSession, of: User) -> UUID:
     caller = Caller(of.id, of.name, Role(of.role), frozenset())
     post = await posts.create(session, PostCreate(title="A post"), caller=caller, language="en")
     return (await publishing.publish(session, post, PostPublish(), caller=caller)).id
+
+
+async def _trashed(session: AsyncSession, of: User) -> UUID:
+    post = await session.get_one(Post, await _post(session, of))
+    await posts.trash(session, post, caller=None)
+    return post.id
+
+
+async def _preview_link(session: AsyncSession, of: User) -> UUID:
+    """Of the post that was made last, which the same request names."""
+    post = (await session.scalars(select(Post).order_by(Post.id.desc()).limit(1))).one()
+    caller = Caller(of.id, of.name, Role(of.role), frozenset())
+    return (await previews.create(session, post, PreviewLinkCreate(), caller=caller))[0].id
+
+
+async def _redirect(session: AsyncSession, of: User) -> UUID:
+    new = RedirectCreate(path=f"/{uuid4()}", target="/there")
+    return (await redirects.create(session, new, site_url="https://blog.example")).id
 
 
 async def _author(session: AsyncSession, of: User) -> UUID:
@@ -202,6 +246,11 @@ async def _job(session: AsyncSession, of: User) -> int:
 
 SUBJECTS: dict[str, Make] = {
     "post_id": _post,
+    "POST /v1/manage/posts/{post_id}/restore": _trashed,
+    "GET /v1/manage/trash/{post_id}": _trashed,
+    "DELETE /v1/manage/trash/{post_id}": _trashed,
+    "link_id": _preview_link,
+    "redirect_id": _redirect,
     "author_id": _author,
     "tag_id": _tag,
     "series_id": _series,
@@ -256,7 +305,8 @@ async def _prepare(session: AsyncSession, operation: str, own: bool, kind: str, 
     if any(parameter["name"] == "if-match" for parameter in parameters):
         headers["If-Match"] = "*"
     for name in re.findall(r"\{(\w+)\}", path):
-        path = path.replace(f"{{{name}}}", str(await SUBJECTS[name](session, caller if own else stranger)))
+        arrange = SUBJECTS.get(operation) or SUBJECTS[name]
+        path = path.replace(f"{{{name}}}", str(await arrange(session, caller if own else stranger)))
     return path, headers
 
 

@@ -42,16 +42,22 @@ from byline.oidc import routes as oidc
 from byline.oidc.provider import Provider
 from byline.passkeys import routes as passkeys
 from byline.posts import manage as manage_posts
+from byline.posts import manage_previews, manage_trash
 from byline.posts import routes as posts
 from byline.privacy import account as own_data
 from byline.privacy import manage as manage_data
+from byline.redirects import manage as manage_redirects
+from byline.resolve import routes as resolve
 from byline.series import manage as manage_series
 from byline.series import routes as series
 from byline.tags import manage as manage_tags
 from byline.tags import routes as tags
 from byline.worker import Worker
 
-DELIVERY = (site.router, posts.posts, posts.pages, tags.router, authors.router, series.router)
+DELIVERY = (
+    *(site.router, posts.posts, posts.pages, posts.previews_of_posts),
+    *(tags.router, authors.router, series.router, resolve.router),
+)
 PEOPLE = (
     *(accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own),
     *(oidc.router, links.router, links.account, own_data.router),
@@ -59,6 +65,7 @@ PEOPLE = (
 MANAGEMENT = (
     *(manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router),
     *(manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router),
+    *(manage_trash.router, manage_previews.router, manage_redirects.router),
     *(manage_audit.router, manage_jobs.router),
 )
 AROUND = (feeds.router, health.router, well_known.router)

@@ -7,7 +7,7 @@ from byline.core.events import Event
 from byline.core.jobs import JobFailure
 from byline.oidc.models import Identity
 from byline.passkeys.models import Passkey
-from byline.posts.models import Post, PostAuthor, PostTag, Revision
+from byline.posts.models import Post, PostAuthor, PostTag, PreviewLink, Revision
 from byline.redirects.models import Redirect
 from byline.series.models import Series
 from byline.tags.models import Tag
@@ -27,6 +27,7 @@ __all__ = [
     "Post",
     "PostAuthor",
     "PostTag",
+    "PreviewLink",
     "RecoveryCode",
     "Redirect",
     "Revision",

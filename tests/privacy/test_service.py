@@ -131,6 +131,15 @@ async def test_or_she_is_a_former_author(
     ]
 
 
+async def test_no_former_address_tells_her_name(app: FastAPI, desk: httpx.AsyncClient, sessions: Sessions) -> None:
+    async with ada(app, sessions) as person:
+        url = f"/v1/manage/authors/{person.author_id}"
+        await desk.patch(url, json={"slug": "ada-king"}, headers=ANY)
+        assert (await desk.get("/v1/manage/redirects")).json()["data"] != []
+        await erase("herself", desk, person, "erase")
+    assert (await desk.get("/v1/manage/redirects")).json()["data"] == []
+
+
 async def test_who_stands_over_nothing_leaves_no_byline(
     app: FastAPI, desk: httpx.AsyncClient, sessions: Sessions
 ) -> None:
@@ -303,6 +312,7 @@ def test_every_table_of_a_users_own_is_known() -> None:
         "idempotency_keys": "CASCADE",  # for a day, what they were answered: exported where it came from
         "identities": "CASCADE",
         "passkeys": "CASCADE",
+        "preview_links": "SET NULL",
         "recovery_codes": "CASCADE",
         "revisions": "SET NULL",
         "sessions": "CASCADE",

@@ -130,7 +130,7 @@ There.
     assert post["cover"] == {"url": "/img/cover.png", "alt": None, "caption": None}
     assert (await client.get("/v1/posts/hello.md")).text == "# Hi\n\nThere.\n"
     async with sessions.begin() as session:
-        redirect = await session.get_one(Redirect, "/old/hello.html")
+        redirect = (await session.scalars(select(Redirect).where(Redirect.path == "/old/hello.html"))).one()
     assert redirect.target == "/posts/hello"
 
 

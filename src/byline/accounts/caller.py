@@ -18,6 +18,8 @@ class Scope(StrEnum):
     TAGS_WRITE = "tags:write"
     SERIES_READ = "series:read"
     SERIES_WRITE = "series:write"
+    REDIRECTS_READ = "redirects:read"
+    REDIRECTS_WRITE = "redirects:write"
     USERS_MANAGE = "users:manage"
     KEYS_MANAGE = "keys:manage"
     AUDIT_READ = "audit:read"
@@ -34,6 +36,8 @@ SCOPES = {
     Scope.TAGS_WRITE: "Create, change and delete tags",
     Scope.SERIES_READ: "Read the private side of series",
     Scope.SERIES_WRITE: "Create, change and delete series",
+    Scope.REDIRECTS_READ: "Read where old addresses lead",
+    Scope.REDIRECTS_WRITE: "Create, change, import and delete redirects",
     Scope.USERS_MANAGE: "Invite, change and remove users, and end their sessions",
     Scope.KEYS_MANAGE: "See and revoke the API keys of everybody",
     Scope.AUDIT_READ: "Read who did what",
@@ -80,8 +84,9 @@ ROLES = {
     Role.OWNER: Powers("Everything. There is always one", frozenset(Scope)),
     Role.ADMIN: Powers("Everything, but for the owners", frozenset(Scope)),
     Role.EDITOR: Powers(
-        "Any post, any byline, tags and series",
-        _CONTRIBUTING | {Scope.POSTS_PUBLISH, Scope.TAGS_WRITE, Scope.SERIES_WRITE},
+        "Any post, any byline, tags, series and redirects",
+        _CONTRIBUTING
+        | {Scope.POSTS_PUBLISH, Scope.TAGS_WRITE, Scope.SERIES_WRITE, Scope.REDIRECTS_READ, Scope.REDIRECTS_WRITE},
     ),
     Role.AUTHOR: Powers("Their own posts and byline; publishes them", _CONTRIBUTING | {Scope.POSTS_PUBLISH}, True),
     Role.CONTRIBUTOR: Powers("Their own posts and byline; others publish them", _CONTRIBUTING, True),

@@ -8,6 +8,7 @@ from byline.authors.schemas import AuthorCreate, AuthorUpdate
 from byline.core import events
 from byline.core.errors import Conflict, Forbidden, NotFound
 from byline.core.slugs import free_slug, slug_from
+from byline.redirects import service as redirects
 
 
 class AuthorNotFound(NotFound):
@@ -45,14 +46,17 @@ async def create(session: AsyncSession, new: AuthorCreate, *, user_id: UUID | No
     author = Author(**fields, user_id=user_id)
     session.add(author)
     await session.flush()
+    await redirects.take(session, author.path)
     events.record(session, "author.created", author, events.created(author, *fields, "user_id"))
     return author
 
 
 async def update(session: AsyncSession, author: Author, changes: AuthorUpdate) -> Author:
     """Raises AuthorSlugTaken."""
+    former_path = author.path
     events.record(session, "author.updated", author, author.change(changes.model_dump()))
     await session.flush()
+    await redirects.rename(session, author.id, former_path, author.path)
     return author
 
 
@@ -61,3 +65,4 @@ async def delete(session: AsyncSession, author: Author) -> None:
     events.record(session, "author.deleted", author, events.deleted(author, *AuthorCreate.model_fields))
     await session.delete(author)
     await session.flush()
+    await redirects.forget(session, author.id)

@@ -6,6 +6,7 @@
     ├── Forbidden 403
     ├── NotFound 404
     ├── Conflict 409
+    ├── Gone 410
     ├── StaleVersion 412
     ├── ContentTooLarge 413
     ├── Invalid 422
@@ -70,6 +71,12 @@ class Conflict(BylineError):
     status = 409
     code = "conflict"
     title = "This conflicts with what is there"
+
+
+class Gone(BylineError):
+    status = 410
+    code = "gone"
+    title = "It was here, and is gone for good"
 
 
 class StaleVersion(BylineError):

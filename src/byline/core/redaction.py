@@ -7,7 +7,7 @@ REDACTED = "[redacted]"
 
 _SECRET_NAME = re.compile(r"authorization|cookie|password|secret|token|^code$", re.IGNORECASE)
 _SECRET = re.compile(
-    r"(?P<key>\bby[ls]_)[\w-]{16,}"  # API keys, sessions
+    r"(?P<key>\bby[lps]_)[\w-]{16,}"  # API keys, preview links, sessions
     r"|(?P<header>\b(?:authorization|(?:set-)?cookie)[\"']?\s*[:=]\s*[\"']?)[^\"'\r\n]+"
     r"|(?P<scheme>\bbearer\s+)[\w.~+/=-]+"  # RFC 6750 §2.1
     r"|(?P<user>://[^\s:/?#@\"]*:)[^\s\"]+(?=@)",  # passwords in addresses

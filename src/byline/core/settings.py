@@ -174,6 +174,12 @@ class Settings(BaseSettings):
             "Unset: the address of the site.",
         )
     )
+    trash_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days that the trash keeps posts, before they are deleted for good. 0: for ever.",
+    )
     worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
     worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")

@@ -8,7 +8,8 @@ from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, SessionDep
 from byline.posts import drafts, policy, queries
-from byline.posts.models import Kind, Post
+from byline.posts.models import Kind, Post, PreviewLink
+from byline.posts.previews import PreviewLinkNotFound
 from byline.posts.schemas import PostOut
 from byline.posts.service import PostNotFound, PublishedByOthers
 
@@ -79,3 +80,55 @@ async def get_trashable_post(post: EditablePost, caller: PostWriter) -> Post:
 
 
 TrashablePost = Annotated[Post, Depends(get_trashable_post)]
+
+
+async def get_trashed_post(post_id: UUID, caller: PostReader, session: SessionDep) -> Post:
+    return await _in_trash(session, post_id, caller)
+
+
+async def get_restorable_post(
+    post_id: UUID, caller: PostWriter, precondition: PreconditionDep, session: SessionDep
+) -> Post:
+    return await _in_trash(session, post_id, caller, precondition)
+
+
+async def get_purgeable_post(
+    post_id: UUID, caller: PostPublisher, precondition: PreconditionDep, session: SessionDep
+) -> Post:
+    return await _in_trash(session, post_id, caller, precondition)
+
+
+async def _in_trash(
+    session: SessionDep, post_id: UUID, caller: Caller, precondition: Precondition | None = None
+) -> Post:
+    """Locked and compared, where there is a precondition."""
+    statement = queries.trashed(caller).where(Post.id == post_id)
+    post = await session.scalar(statement if precondition is None else statement.with_for_update())
+    if post is None:
+        raise PostNotFound("there is no such post in the trash")
+    if precondition is not None:
+        precondition.check(post.version)
+    return post
+
+
+TrashedPostRow = Annotated[Post, Depends(get_trashed_post)]
+RestorablePost = Annotated[Post, Depends(get_restorable_post)]
+PurgeablePost = Annotated[Post, Depends(get_purgeable_post)]
+
+
+async def get_previewable_post(post_id: UUID, caller: PostWriter, session: SessionDep) -> Post:
+    return await _reachable(session, post_id, caller)
+
+
+PreviewablePost = Annotated[Post, Depends(get_previewable_post)]
+
+
+async def get_editable_preview_link(link_id: UUID, post: PreviewablePost, session: SessionDep) -> PreviewLink:
+    """Locked until the transaction ends."""
+    link = await session.get(PreviewLink, link_id, with_for_update=True)
+    if link is None or link.post_id != post.id:
+        raise PreviewLinkNotFound()
+    return link
+
+
+EditablePreviewLink = Annotated[PreviewLink, Depends(get_editable_preview_link)]

@@ -29,20 +29,27 @@ async def read(session: AsyncSession, post: Post, *, site_url: str) -> PostDraft
     return PostDraft(
         **written,
         **await _derived(post, content),
+        **await related(session, content),
         id=post.id,
         kind=post.kind,
         status=post.current_status,
         url=public_address(path_of(post.kind, content.slug), site_url),
         cover=content.cover,
-        tags=[TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
-        authors=[AuthorRef.model_validate(author) for author in await _in_order(session, Author, content.authors)],
-        series=await _place(session, content),
         version=post.version,
         live_version=post.live_version,
         published_at=post.published_at,
         created_at=post.created_at,
         updated_at=post.edited_at,
     )
+
+
+async def related(session: AsyncSession, content: PostContent) -> dict[str, Any]:
+    """The tags, the authors and the series that a revision names, as answers show them."""
+    return {
+        "tags": [TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
+        "authors": [AuthorRef.model_validate(author) for author in await _in_order(session, Author, content.authors)],
+        "series": await _place(session, content),
+    }
 
 
 async def changed_fields(session: AsyncSession, post: Post, since: int) -> list[str] | None:

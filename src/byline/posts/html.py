@@ -4,6 +4,7 @@ from html import escape
 
 from byline.core.markdown import highlight_css
 from byline.posts.models import Post
+from byline.posts.schemas import PreviewOut
 
 # Nothing in an article may run or frame; pictures and recordings may come from anywhere.
 CONTENT_SECURITY_POLICY = (
@@ -17,7 +18,8 @@ table { border-collapse: collapse; } th, td { border: 1px solid #ccc; padding: 0
 """
 
 
-def html_document(post: Post, *, site_url: str) -> str:
+def html_document(post: Post | PreviewOut, *, address: str) -> str:
+    """`address` is its own, unless it has a canonical one elsewhere."""
     authors = ", ".join(escape(author.name) for author in post.authors)
     date = post.published_at.date().isoformat() if post.published_at is not None else ""
     return f"""<!doctype html>
@@ -27,7 +29,7 @@ def html_document(post: Post, *, site_url: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(post.meta_title or post.title)}</title>
 <meta name="description" content="{escape(post.meta_description or post.excerpt)}">
-<link rel="canonical" href="{escape(post.canonical_url or site_url + post.path)}">
+<link rel="canonical" href="{escape(post.canonical_url or address)}">
 <style>{_STYLE}{highlight_css()}</style>
 </head>
 <body>

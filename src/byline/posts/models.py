@@ -64,6 +64,7 @@ class Post(Row, Base):
             postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
         ),
         Index("ix_posts_series_id", "series_id"),
+        Index("ix_posts_seen_slug", "seen_slug", postgresql_where=text("seen_slug is not null")),
     )
 
     kind: Mapped[str]
@@ -94,6 +95,7 @@ class Post(Row, Base):
     version: Mapped[int]
     live_version: Mapped[int | None]
     deleted_at: Mapped[datetime | None]
+    seen_slug: Mapped[str | None]  # that readers know it by, while no other post has taken it
 
     series: Mapped[Series | None] = relationship(lazy="raise")
     authors: Mapped[list[Author]] = relationship(
@@ -170,3 +172,20 @@ class Revision(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     author: Mapped[User | None] = relationship(lazy="raise")
+
+
+class PreviewLink(Row, Base):
+    """Shows a revision to whoever has its token: that one, or where `revision` is null the newest."""
+
+    __tablename__ = "preview_links"
+
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), index=True)
+    revision: Mapped[int | None]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    opened_count: Mapped[int] = mapped_column(default=0)
+    last_opened_at: Mapped[datetime | None]
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+
+    creator: Mapped[User | None] = relationship(lazy="raise")

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts.caller import Caller
 from byline.core.errors import Conflict
-from byline.posts import service
+from byline.posts import addresses, service
 from byline.posts.models import Post, Status
 from byline.posts.schemas import PostPublish
 
@@ -24,6 +24,7 @@ async def publish(session: AsyncSession, post: Post, wish: PostPublish, *, calle
     now = datetime.now(UTC)
     content = await service.newest_content(session, post)
     before = service.standing(post, content)
+    await addresses.note(session, post)
     if wish.at is not None:
         post.published_at = wish.at
     elif post.published_at is None or post.published_at > now:
@@ -35,6 +36,7 @@ async def publish(session: AsyncSession, post: Post, wish: PostPublish, *, calle
         await service.show(session, post, content)
     post.version += 1
     post.live_version = post.version
+    await addresses.lead(session, post)
     message = wish.message or post.status.capitalize()
     await service.record(session, f"post.{post.status}", post, before, content, caller=caller, message=message)
     return post
@@ -46,6 +48,7 @@ async def unpublish(session: AsyncSession, post: Post, *, caller: Caller | None)
         raise NotPublished()
     content = await service.newest_content(session, post)
     before = service.standing(post, content)
+    await addresses.note(session, post)
     if not post.shows_newest:
         await service.show(session, post, content)
     post.status = Status.UNPUBLISHED

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Text, cast, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -12,7 +12,7 @@ from byline.accounts.caller import Caller
 from byline.authors.models import Author
 from byline.core.pagination import Sorts
 from byline.core.schemas import Output
-from byline.posts.models import LIVE, Kind, Post, PostAuthor, PostTag, Revision, Status, Visibility
+from byline.posts.models import LIVE, Kind, Post, PostAuthor, PostTag, PreviewLink, Revision, Status, Visibility
 from byline.posts.schemas import ManagedPostQuery, PostFilters
 from byline.series.models import Series
 from byline.tags.models import Tag
@@ -34,6 +34,8 @@ _COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "authors": (Post.id,),
 }
 MANAGED_SORTS: Sorts = {"updated_at": Post.edited_at, "created_at": Post.created_at, "title": Post.title}
+PREVIEW_LINK_SORTS: Sorts = {"created_at": PreviewLink.created_at}
+TRASH_SORTS: Sorts = {"trashed_at": Post.deleted_at, "title": Post.title}
 REVISION_SORTS: Sorts = {"number": Revision.number}
 
 _RELATED = {"tags": Post.tags, "authors": Post.authors, "series": Post.series}
@@ -64,6 +66,26 @@ def own(user_id: UUID) -> ColumnElement[bool]:
     standing = select(PostAuthor.post_id).join(Author, Author.id == PostAuthor.author_id)
     begun = select(Revision.post_id).where(Revision.number == 1, Revision.created_by == user_id)
     return Post.id.in_(union_all(standing.where(Author.user_id == user_id), begun))
+
+
+def own_in_trash(user_id: UUID) -> ColumnElement[bool]:
+    """The same for the trash, where nobody stands over a post any more: its newest revision says who did."""
+    author = select(cast(Author.id, Text)).where(Author.user_id == user_id).scalar_subquery()
+    newest = select(Revision.post_id).where(
+        Revision.post_id == Post.id, Revision.number == Post.version, Revision.content["authors"].has_key(author)
+    )
+    begun = select(Revision.post_id).where(Revision.number == 1, Revision.created_by == user_id)
+    return newest.exists() | Post.id.in_(begun)
+
+
+def trashed(caller: Caller) -> Select[Post]:
+    """What of the trash the caller may know of."""
+    reach = own_in_trash(caller.user_id) if caller.own_only else true()
+    return select(Post).where(Post.deleted_at.is_not(None), reach)
+
+
+def preview_links(post_id: UUID) -> Select[PreviewLink]:
+    return select(PreviewLink).where(PreviewLink.post_id == post_id).options(joinedload(PreviewLink.creator))
 
 
 def reachable_by(caller: Caller) -> ColumnElement[bool]:

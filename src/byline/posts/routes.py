@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import HTMLResponse
 
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
@@ -12,15 +12,16 @@ from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page, only
-from byline.posts import queries
+from byline.posts import previews, queries
 from byline.posts.deps import PublishedPage, PublishedPost
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
-from byline.posts.schemas import PostFields, PostOut, PostQuery, PostSummary
+from byline.posts.schemas import PostFields, PostOut, PostQuery, PostSummary, PreviewOut
 from byline.posts.service import PostNotFound
 
 posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
 pages = APIRouter(prefix="/v1/pages", tags=["Pages"])
+previews_of_posts = APIRouter(prefix="/v1/previews", tags=["Previews"])
 
 
 class MarkdownResponse(Response):
@@ -65,7 +66,7 @@ async def _markdown(post: Post, session: SessionDep) -> MarkdownResponse:
 
 def _html(post: Post, settings: SettingsDep) -> HTMLResponse:
     headers = {**_headers(post), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
-    return HTMLResponse(html_document(post, site_url=settings.site_url), headers=headers)
+    return HTMLResponse(html_document(post, address=settings.site_url + post.path), headers=headers)
 
 
 def _headers(post: Post) -> dict[str, str]:
@@ -138,3 +139,24 @@ async def get_page(
 ) -> PostOut | Response:
     """One page."""
     return await _one(page, session, settings, accept, response)
+
+
+_UNKEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+_PREVIEW_PROBLEMS = problems(previews.PreviewNotFound, previews.PreviewExpired, previews.PreviewRevoked)
+Token = Annotated[str, Path(max_length=100, description="As it was told when the link was made.")]
+
+
+@previews_of_posts.get("/{token}.html", response_class=HTMLResponse, responses=_PREVIEW_PROBLEMS)
+async def get_preview_html(token: Token, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
+    """What a preview link shows, as a plain HTML page."""
+    preview = await previews.open_link(session, token, site_url=settings.site_url)
+    headers = {**_UNKEPT, "Content-Language": preview.language, "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    return HTMLResponse(html_document(preview, address=preview.url), headers=headers)
+
+
+@previews_of_posts.get("/{token}", responses=_PREVIEW_PROBLEMS)
+async def get_preview(token: Token, session: SessionDep, settings: SettingsDep, response: Response) -> PreviewOut:
+    """What a preview link shows: an article as its readers would get it, if that revision were published."""
+    preview = await previews.open_link(session, token, site_url=settings.site_url)
+    response.headers.update({**_UNKEPT, "Content-Language": preview.language})
+    return preview

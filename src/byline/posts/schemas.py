@@ -292,3 +292,79 @@ class ManagedPostQuery(PostFilters):
 
 class RevisionQuery(PageQuery):
     pass
+
+
+class TrashedPost(Output):
+    """An article in the trash."""
+
+    id: UUID
+    kind: Kind
+    slug: str
+    title: str
+    status: Status = Field(description="Where it stood. Restored, it is never live.")
+    language: str
+    version: int = Field(description="The ETag.")
+    published_at: datetime | None
+    created_at: datetime
+    trashed_at: datetime = Field(validation_alias="deleted_at")
+    purge_at: datetime | None = Field(None, description="When it is deleted for good; null for never.")
+
+
+class TrashQuery(PageQuery):
+    kind: Kind | None = None
+    sort: Literal["-trashed_at", "trashed_at", "title", "-title"] = "-trashed_at"
+
+
+class PostRestored(PostDraft):
+    """An article that is back at the desk."""
+
+    former_slug: str | None = Field(description="The slug that it had, where another article has taken that meanwhile.")
+
+
+class PreviewLinkCreate(Input):
+    revision: int | None = Field(
+        None, ge=1, le=2**63 - 1, description="Null: whichever is the newest when it is opened."
+    )
+    expires_at: Moment | None = Field(
+        None,
+        description="In a week, when absent; within 90 days.",
+        json_schema_extra={"examples": [None]},
+    )
+
+
+class PreviewLinkOut(Output):
+    """A link that shows a revision to whoever has it. Its address was told once, when it was made."""
+
+    id: UUID
+    revision: int | None = Field(description="Null: whichever is the newest when it is opened.")
+    expires_at: datetime
+    revoked_at: datetime | None
+    opened_count: int
+    last_opened_at: datetime | None
+    created_at: datetime
+    creator: RevisionAuthor | None = Field(description="The user who made it; null for deleted users.")
+
+
+class NewPreviewLink(PreviewLinkOut):
+    token: str = Field(description="For `GET /v1/previews/{token}`. It is shown this once.")
+    url: str = Field(
+        description="A plain page of it, for anybody with a browser. It is shown this once.",
+        json_schema_extra={"format": "uri"},
+    )
+
+
+class PreviewQuery(PageQuery):
+    pass
+
+
+class PreviewOut(PostOut):
+    """An article as its readers would get it, if this revision were published."""
+
+    url: SiteUrl
+    series: SeriesPlace | None
+    published_at: datetime | None  # type: ignore[assignment]
+    visibility: Visibility
+    status: Status = Field(description="Where the article stands.")
+    revision: int = Field(description="The revision that is shown.")
+    is_newest: bool = Field(description="Whether it is the newest one.")
+    expires_at: datetime = Field(description="When this link runs out.")

@@ -17,6 +17,7 @@ from byline.core import events
 from byline.core.errors import Conflict, Forbidden, Invalid, NotFound
 from byline.core.markdown import RENDERER_VERSION, render
 from byline.core.slugs import free_slug, slug_from
+from byline.posts import addresses
 from byline.posts.models import Post, PostAuthor, PostTag, Revision, Status
 from byline.posts.queries import revision
 from byline.posts.schemas import PostContent, PostCreate, PostUpdate
@@ -91,6 +92,7 @@ async def trash(session: AsyncSession, post: Post, *, caller: Caller | None) -> 
     """Out of sight, its slug free for another; its revisions stay."""
     content = await newest_content(session, post)
     before = standing(post, content)
+    await addresses.note(session, post)
     post.version += 1
     post.deleted_at = datetime.now(UTC)
     await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))  # else they could not be deleted

@@ -16,6 +16,7 @@ from byline.posts.models import PostAuthor
 from byline.privacy import queries, traces
 from byline.privacy.schemas import Byline
 from byline.privacy.traces import Traces
+from byline.redirects import service as redirects
 
 # Of what happened to somebody and their things, the fields that do not say who they are. All others are blotted out.
 _IMPERSONAL = frozenset(
@@ -58,6 +59,7 @@ async def _erase_byline(session: AsyncSession, author: Author) -> None:
     if not await session.scalar(select(exists().where(PostAuthor.author_id == author.id))):
         events.record(session, "author.deleted", author)
         await session.delete(author)
+        await redirects.forget(session, author.id)
         return
     nobody: dict[str, Any] = {
         "name": "Former author",
@@ -69,6 +71,7 @@ async def _erase_byline(session: AsyncSession, author: Author) -> None:
         "user_id": None,
     }
     events.record(session, "author.updated", author, author.change(nobody))
+    await redirects.forget(session, author.id)  # their former addresses have their name
 
 
 async def _blot_out(session: AsyncSession, found: Traces) -> None:

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from byline.core import events
 from byline.core.errors import Conflict, NotFound
 from byline.core.slugs import free_slug, slug_from
+from byline.redirects import service as redirects
 from byline.series.models import Series
 from byline.series.schemas import SeriesCreate, SeriesUpdate
 
@@ -28,14 +29,17 @@ async def create(session: AsyncSession, new: SeriesCreate) -> Series:
     series = Series(**fields)
     session.add(series)
     await session.flush()
+    await redirects.take(session, series.path)
     events.record(session, "series.created", series, events.created(series, *fields))
     return series
 
 
 async def update(session: AsyncSession, series: Series, changes: SeriesUpdate) -> Series:
     """Raises SeriesSlugTaken."""
+    former_path = series.path
     events.record(session, "series.updated", series, series.change(changes.model_dump()))
     await session.flush()
+    await redirects.rename(session, series.id, former_path, series.path)
     return series
 
 
@@ -44,3 +48,4 @@ async def delete(session: AsyncSession, series: Series) -> None:
     events.record(session, "series.deleted", series, events.deleted(series, *SeriesCreate.model_fields))
     await session.delete(series)
     await session.flush()
+    await redirects.forget(session, series.id)

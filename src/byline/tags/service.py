@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from byline.core import events
 from byline.core.errors import Conflict, Invalid, NotFound
 from byline.core.slugs import free_slug, slug_from
+from byline.redirects import service as redirects
 from byline.tags import queries
 from byline.tags.models import Tag
 from byline.tags.schemas import TagCreate, TagUpdate
@@ -37,6 +38,7 @@ async def create(session: AsyncSession, new: TagCreate) -> Tag:
     tag = Tag(**fields)
     session.add(tag)
     await session.flush()
+    await redirects.take(session, tag.path)
     events.record(session, "tag.created", tag, events.created(tag, *fields))
     return tag
 
@@ -48,8 +50,10 @@ async def update(session: AsyncSession, tag: Tag, changes: TagUpdate) -> Tag:
     await _check_parent(session, parent_id)
     if parent_id is not None and await session.scalar(queries.stands_under(parent_id, tag.id)):
         raise UnfitParent(pointer="/parent_id")
+    former_path = tag.path
     events.record(session, "tag.updated", tag, tag.change(fields))
     await session.flush()
+    await redirects.rename(session, tag.id, former_path, tag.path)
     return tag
 
 
@@ -63,3 +67,4 @@ async def delete(session: AsyncSession, tag: Tag) -> None:
     events.record(session, "tag.deleted", tag, events.deleted(tag, *TagCreate.model_fields))
     await session.delete(tag)
     await session.flush()
+    await redirects.forget(session, tag.id)

@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -27,7 +26,8 @@ from byline.core.slugs import free_slug
 from byline.posts import publishing, service
 from byline.posts.models import Post, Visibility
 from byline.posts.schemas import PostCreate, PostPublish, PostUpdate
-from byline.redirects.models import Redirect
+from byline.redirects import service as redirects
+from byline.redirects.paths import normal_path
 from byline.series import service as series
 from byline.series.models import Series
 from byline.series.schemas import SeriesCreate
@@ -225,10 +225,13 @@ async def _publish(session: AsyncSession, document: Document, post: Post) -> Non
 async def _redirect(session: AsyncSession, document: Document, post: Post, notes: list[str]) -> None:
     """The document's former addresses lead to it, unless they lead elsewhere already."""
     for alias in document.aliases:
-        if alias == post.path:
+        try:
+            path = normal_path(alias)
+        except ValueError as error:
+            notes.append(f"the alias {alias[:50]!r} {error}: left out")
             continue
-        added = insert(Redirect).values(path=alias, target=post.path, source="import").on_conflict_do_nothing()
-        if (await session.execute(added.returning(Redirect.path))).first() is None:
-            there = await session.get_one(Redirect, alias)
-            if there.target != post.path:
-                notes.append(f"the alias {alias} leads to {there.target} already")
+        if path == post.path:
+            continue
+        elsewhere = await redirects.alias(session, path, post.path, post.id)
+        if elsewhere is not None:
+            notes.append(f"the alias {alias} leads to {elsewhere} already")
