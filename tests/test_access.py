@@ -93,6 +93,16 @@ POST   /v1/manage/redirects/import               401 200 200 200 403 403 403 200
 GET    /v1/manage/redirects/{redirect_id}        401 200 200 200 403 403 403 200 403 401 401 403
 PATCH  /v1/manage/redirects/{redirect_id}        401 200 200 200 403 403 403 200 403 401 401 403
 DELETE /v1/manage/redirects/{redirect_id}        401 204 204 204 403 403 403 204 403 401 401 403
+POST   /v1/manage/posts/{post_id}/merge          401 200 200 200 404 404 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/merge own      401 200 200 200 200 200 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/revisions/{number}              401 200 200 200 404 404 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/revisions/{number} own          401 200 200 200 200 200 403 200 403 401 401 403
+PATCH  /v1/manage/posts/{post_id}/revisions/{number}              401 200 200 200 404 404 403 200 403 401 401 403
+PATCH  /v1/manage/posts/{post_id}/revisions/{number} own          401 200 200 200 200 200 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/revisions/{number}/diff         401 200 200 200 404 404 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/revisions/{number}/diff own     401 200 200 200 200 200 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/revisions/{number}/restore      401 200 200 200 404 404 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/revisions/{number}/restore own  401 200 200 200 200 200 403 200 403 401 401 403
 GET    /v1/manage/authors                        401 200 200 200 200 200 403 200 403 401 401 403
 POST   /v1/manage/authors                        401 201 201 201 403 403 403 201 403 401 401 403
 GET    /v1/manage/authors/{author_id}            401 200 200 200 200 200 403 200 403 401 401 403
@@ -143,6 +153,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/manage/posts": {"title": "New"},
     "POST /v1/manage/posts/batch": {"operations": [{"op": "create", "body": {"title": "New"}}]},
     "PATCH /v1/manage/posts/{post_id}": {"title": "New"},
+    "POST /v1/manage/posts/{post_id}/merge": {"base": 1, "changes": {"title": "New"}},
+    "PATCH /v1/manage/posts/{post_id}/revisions/{number}": {"name": "New"},
     "POST /v1/manage/authors": {"name": "New"},
     "PATCH /v1/manage/authors/{author_id}": {"name": "New"},
     "POST /v1/manage/tags": {"name": "New"},
@@ -188,6 +200,10 @@ async def _preview_link(session: AsyncSession, of: User) -> UUID:
 async def _redirect(session: AsyncSession, of: User) -> UUID:
     new = RedirectCreate(path=f"/{uuid4()}", target="/there")
     return (await redirects.create(session, new, site_url="https://blog.example")).id
+
+
+async def _number(session: AsyncSession, of: User) -> int:
+    return 1  # of a revision: each post has this one
 
 
 async def _author(session: AsyncSession, of: User) -> UUID:
@@ -251,6 +267,7 @@ SUBJECTS: dict[str, Make] = {
     "DELETE /v1/manage/trash/{post_id}": _trashed,
     "link_id": _preview_link,
     "redirect_id": _redirect,
+    "number": _number,
     "author_id": _author,
     "tag_id": _tag,
     "series_id": _series,

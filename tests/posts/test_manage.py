@@ -90,8 +90,11 @@ async def test_a_stale_save_is_told_what_changed(desk: httpx.AsyncClient, sessio
         response = await desk.patch(url, json={"title": "Mine"}, headers={"If-Match": f'"{read}"'})
         problem = assert_problem(response, StaleVersion)
         assert (problem["current_version"], set(problem["changed_fields"])) == (3, changed)
+        assert problem["changes"].keys() == changed
+        assert problem["changes"]["markdown"] == {"base": "Measure *first*.", "current": "Third"}
+        assert problem["changes"]["custom"] == {"base": {}, "current": {"a": 1}}
     unheard_of = assert_problem(await desk.patch(url, json={}, headers={"If-Match": '"9"'}), StaleVersion)
-    assert "changed_fields" not in unheard_of
+    assert unheard_of.keys().isdisjoint({"changed_fields", "changes"})
     assert (await desk.get(url)).json()["title"] == "Second"
 
 

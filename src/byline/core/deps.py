@@ -1,6 +1,6 @@
 """What endpoints ask for in their signatures."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
@@ -62,13 +62,16 @@ class Precondition:
         except ValueError as error:
             raise Invalid(str(error), pointer="/header/if-match") from error
 
-    def check(self, version: int, changed_fields: Sequence[str] | None = None) -> None:
-        """Raises StaleVersion unless the client has read this version; VersionRequired, Invalid."""
+    def check(self, version: int, changes: Mapping[str, Any] | None = None) -> None:
+        """Raises StaleVersion unless the client has read this version; VersionRequired, Invalid.
+
+        `changes` since then, by field, are told where they are known.
+        """
         versions = self.versions()
         if versions is not None and version not in versions:
             members: dict[str, Any] = {"current_version": version}
-            if changed_fields is not None:
-                members["changed_fields"] = list(changed_fields)
+            if changes is not None:
+                members |= {"changed_fields": list(changes), "changes": changes}
             raise StaleVersion(f"the current version is {version}", **members)
 
 

@@ -80,7 +80,9 @@ class Gone(BylineError):
 
 
 class StaleVersion(BylineError):
-    """Raised with `current_version` and, where it is known, `changed_fields` since the version that was named."""
+    """Raised with `current_version` and, where they are known, `changed_fields` since the version that was named; of a
+    post also `changes`: what each of them was then, and is now.
+    """
 
     status = 412
     code = "stale_version"

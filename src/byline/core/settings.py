@@ -180,6 +180,13 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days that the trash keeps posts, before they are deleted for good. 0: for ever.",
     )
+    revisions_keep_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days for which every revision is kept; of those that are older one a day stays, and after a year "
+        "one a week, besides the first, the newest, and all that were published or have a name. Unset: all stay.",
+    )
     worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
     worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")

@@ -2,14 +2,15 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Path
 
 from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, SessionDep
-from byline.posts import drafts, policy, queries
-from byline.posts.models import Kind, Post, PreviewLink
+from byline.posts import drafts, policy, queries, revisions
+from byline.posts.models import Kind, Post, PreviewLink, Revision
 from byline.posts.previews import PreviewLinkNotFound
+from byline.posts.revision_schemas import MOST_REVISIONS
 from byline.posts.schemas import PostOut
 from byline.posts.service import PostNotFound, PublishedByOthers
 
@@ -40,6 +41,11 @@ async def get_editable_post(
     return await _current(session, post_id, caller, precondition)
 
 
+async def get_locked_post(post_id: UUID, caller: PostWriter, session: SessionDep) -> Post:
+    """In whatever version: for what says by itself which one it is based on, or does not depend on any."""
+    return await _reachable(session, post_id, caller, lock=True)
+
+
 async def get_publishable_post(
     post_id: UUID, caller: PostPublisher, precondition: PreconditionDep, session: SessionDep
 ) -> Post:
@@ -50,10 +56,10 @@ async def _current(session: SessionDep, post_id: UUID, caller: Caller, precondit
     """Locked until the transaction ends, so that of two saves of one version the second is refused."""
     post = await _reachable(session, post_id, caller, lock=True)
     versions = precondition.versions()
-    changed = None
+    changes = None
     if versions and post.version not in versions:
-        changed = await drafts.changed_fields(session, post, max(versions))
-    precondition.check(post.version, changed)
+        changes = await drafts.changes_since(session, post, max(versions))
+    precondition.check(post.version, changes)
     return post
 
 
@@ -70,6 +76,7 @@ PublishedPost = Annotated[Post, Depends(get_published_post)]
 PublishedPage = Annotated[Post, Depends(get_published_page)]
 ManagedPost = Annotated[Post, Depends(get_managed_post)]
 EditablePost = Annotated[Post, Depends(get_editable_post)]
+LockedPost = Annotated[Post, Depends(get_locked_post)]
 PublishablePost = Annotated[Post, Depends(get_publishable_post)]
 
 
@@ -132,3 +139,13 @@ async def get_editable_preview_link(link_id: UUID, post: PreviewablePost, sessio
 
 
 EditablePreviewLink = Annotated[PreviewLink, Depends(get_editable_preview_link)]
+
+
+Number = Annotated[int, Path(ge=1, le=MOST_REVISIONS, description="Of the revision.")]
+
+
+async def get_revision(post: ManagedPost, number: Number, session: SessionDep) -> Revision:
+    return await revisions.find(session, post, number)
+
+
+ManagedRevision = Annotated[Revision, Depends(get_revision)]

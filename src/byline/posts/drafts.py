@@ -1,4 +1,4 @@
-"""What the desk sees of a post: its newest revision, with all that it refers to."""
+"""What the desk sees of a post: its newest revision, or what readers see, with all that it refers to."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorRef
+from byline.core.errors import NotFound
 from byline.core.markdown import render
 from byline.core.schemas import public_address
-from byline.posts.models import Post, path_of
+from byline.posts.merging import same_json
+from byline.posts.models import Post, Status, path_of
 from byline.posts.queries import revision
 from byline.posts.schemas import PostContent, PostDraft, SeriesPlace, TocEntry
 from byline.posts.service import newest_content
@@ -23,12 +25,31 @@ from byline.tags.schemas import TagRef
 R = TypeVar("R", Tag, Author)
 
 
+class NotLive(NotFound):
+    code = "post_not_live"
+    title = "Readers do not see this post"
+
+
 async def read(session: AsyncSession, post: Post, *, site_url: str) -> PostDraft:
     content = await newest_content(session, post)
+    return await _draft(session, post, content, is_row=post.shows_newest, site_url=site_url)
+
+
+async def read_live(session: AsyncSession, post: Post, *, site_url: str) -> PostDraft:
+    """What readers see now. Raises NotLive."""
+    if post.live_version is None or post.current_status != Status.PUBLISHED:
+        raise NotLive()
+    live = (await session.scalars(revision(post.id, post.live_version))).one()
+    content = PostContent.model_validate(live.content)
+    draft = await _draft(session, post, content, is_row=True, site_url=site_url)
+    return draft.model_copy(update={"updated_at": post.updated_at})
+
+
+async def _draft(session: AsyncSession, post: Post, content: PostContent, *, is_row: bool, site_url: str) -> PostDraft:
     written = content.model_dump(exclude={"tags", "authors", "series", "series_position", "cover"})
     return PostDraft(
         **written,
-        **await _derived(post, content),
+        **await _derived(post, content, is_row=is_row),
         **await related(session, content),
         id=post.id,
         kind=post.kind,
@@ -52,19 +73,23 @@ async def related(session: AsyncSession, content: PostContent) -> dict[str, Any]
     }
 
 
-async def changed_fields(session: AsyncSession, post: Post, since: int) -> list[str] | None:
-    """What the newest revision has otherwise than revision `since`; None where there was no such revision."""
-    then = await session.scalar(revision(post.id, since))
+async def changes_since(session: AsyncSession, post: Post, version: int) -> dict[str, dict[str, Any]] | None:
+    """By field, what revision `version` held and what the newest does, as JSON; None where that one is not there."""
+    then = await session.scalar(revision(post.id, version))
     if then is None:
         return None
-    now = await newest_content(session, post)
-    before = PostContent.model_validate(then.content)
-    return [name for name in PostContent.model_fields if getattr(before, name) != getattr(now, name)]
+    now = (await newest_content(session, post)).model_dump(mode="json")
+    before = PostContent.model_validate(then.content).model_dump(mode="json")
+    return {
+        name: {"base": before[name], "current": value}
+        for name, value in now.items()
+        if not same_json(before[name], value)
+    }
 
 
-async def _derived(post: Post, content: PostContent) -> dict[str, Any]:
-    """From the row where it shows the newest revision; else rendered for this once."""
-    if post.shows_newest:
+async def _derived(post: Post, content: PostContent, *, is_row: bool) -> dict[str, Any]:
+    """From the row where it shows this content; else rendered for this once."""
+    if is_row:
         toc = [TocEntry.model_validate(entry) for entry in post.toc]
         return {"html": post.html, "toc": toc, "word_count": post.word_count, "reading_minutes": post.reading_minutes}
     rendered = await asyncio.to_thread(render, content.markdown)

@@ -59,11 +59,18 @@ async def create_post(
     return await _draft(post, session, settings, response)
 
 
-@router.get("/{post_id}", responses=problems(service.PostNotFound))
+@router.get("/{post_id}", responses=problems(service.PostNotFound, drafts.NotLive))
 async def get_managed_post(
-    post: ManagedPost, session: SessionDep, settings: SettingsDep, response: Response
+    post: ManagedPost,
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+    live: Annotated[bool, Query(description="What readers see now; a 404 where that is nothing.")] = False,
 ) -> PostDraft:
-    """The newest revision."""
+    """The newest revision, or with `live` what readers see."""
+    if live:
+        response.headers["ETag"] = version_etag(post.version)
+        return await drafts.read_live(session, post, site_url=settings.site_url)
     return await _draft(post, session, settings, response)
 
 

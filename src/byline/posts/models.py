@@ -154,9 +154,10 @@ class PostTag(Base):
 
 
 class Revision(Base):
-    """One version of a post, whole, written once and never changed.
+    """One version of a post, whole, written once and never changed; only its `name` may be given and taken.
 
-    `content` is what `schemas.PostContent` holds.
+    `content` is what `schemas.PostContent` holds. Some of a post may have been thinned out: numbers have gaps, and are
+    never used again.
     """
 
     __tablename__ = "revisions"
@@ -168,6 +169,9 @@ class Revision(Base):
     content: Mapped[dict[str, Any]]
     status: Mapped[str]
     message: Mapped[str | None]
+    name: Mapped[str | None]
+    # Whether publishing made it; null of those that are older than this column.
+    published: Mapped[bool | None]
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Text, case, cast, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -151,3 +151,36 @@ def revisions(post_id: UUID) -> Select[Revision]:
 
 def revision(post_id: UUID, number: int) -> Select[Revision]:
     return select(Revision).where(Revision.post_id == post_id, Revision.number == number)
+
+
+def revision_before(post_id: UUID, number: int) -> Select[Revision]:
+    """The last one before it that is there."""
+    earlier = select(Revision).where(Revision.post_id == post_id, Revision.number < number)
+    return earlier.order_by(Revision.number.desc()).limit(1)
+
+
+def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUID]:
+    """Revisions that thinning drops, and their posts: before `weeks_before` all but the last of each week, from there
+    to `days_before` all but the last of each day, in UTC.
+
+    Never the first, the newest or the live one, one that was published or has a name. Both times begin a week or a day.
+    """
+    at = func.timezone("UTC", Revision.created_at)
+    weekly = Revision.created_at < weeks_before
+    span = case((weekly, func.date_trunc("week", at)), else_=func.date_trunc("day", at))
+    later = func.row_number().over(partition_by=(Revision.post_id, weekly, span), order_by=Revision.number.desc())
+    old = select(Revision.id, later.label("place")).where(Revision.created_at < days_before).subquery()
+    was_published = func.coalesce(Revision.published, Revision.status.in_(LIVE))
+    return (
+        select(Revision.id, Revision.post_id)
+        .join(old, old.c.id == Revision.id)
+        .join(Post, Post.id == Revision.post_id)
+        .where(
+            old.c.place > 1,
+            Revision.number > 1,
+            Revision.number < Post.version,
+            Revision.number.is_distinct_from(Post.live_version),
+            Revision.name.is_(None),
+            ~was_published,
+        )
+    )

@@ -248,6 +248,7 @@ class RevisionOut(Output):
     created_at: datetime
     author: RevisionAuthor | None = Field(description="The user who saved; null for imports and deleted users.")
     message: str | None
+    name: str | None = Field(description="A label that somebody gave it, such as `before the lawyers`.")
     status: Status = Field(description="Where the article stood after it.")
 
 

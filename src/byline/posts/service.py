@@ -74,8 +74,26 @@ async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | Non
 async def update(session: AsyncSession, post: Post, changes: PostUpdate, *, caller: Caller | None) -> Post:
     """A new revision; of a live post, readers see it once it is published. Raises SlugTaken, UnknownReference."""
     newest = await newest_content(session, post)
+    content = await changed_content(session, newest, changes)
+    return await save(session, post, newest, content, caller=caller, message=changes.message)
+
+
+async def changed_content(session: AsyncSession, content: PostContent, changes: PostUpdate) -> PostContent:
+    """Raises UnknownReference."""
     changed = await _resolve(session, changes.model_dump(exclude={"message"}))
-    content = PostContent.model_validate({**newest.model_dump(), **changed})
+    return PostContent.model_validate({**content.model_dump(), **changed})
+
+
+async def save(
+    session: AsyncSession,
+    post: Post,
+    newest: PostContent,
+    content: PostContent,
+    *,
+    caller: Caller | None,
+    message: str | None,
+) -> Post:
+    """A new revision that holds `content`, after `newest`. Raises SlugTaken."""
     if content.slug != post.slug:
         rivals = select(Post.id).where(Post.slug == content.slug, Post.id != post.id, *_rivals(post.kind))
         if await session.scalar(rivals) is not None:
@@ -84,7 +102,7 @@ async def update(session: AsyncSession, post: Post, changes: PostUpdate, *, call
     post.version += 1
     if not post.is_live:
         await show(session, post, content)
-    await record(session, "post.updated", post, before, content, caller=caller, message=changes.message)
+    await record(session, "post.updated", post, before, content, caller=caller, message=message)
     return post
 
 
@@ -130,6 +148,7 @@ async def record(
             content=content.model_dump(mode="json"),
             status=post.status,
             message=message,
+            published=post.live_version == post.version,
             created_by=caller.user_id if caller is not None else None,
         )
     )
