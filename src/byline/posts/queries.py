@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, case, cast, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Text, case, cast, exists, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -163,7 +163,8 @@ def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUI
     """Revisions that thinning drops, and their posts: before `weeks_before` all but the last of each week, from there
     to `days_before` all but the last of each day, in UTC.
 
-    Never the first, the newest or the live one, one that was published or has a name. Both times begin a week or a day.
+    Never the first, the newest or the live one, one that was published, has a name or is shown by a preview link. Both
+    times begin a week or a day.
     """
     at = func.timezone("UTC", Revision.created_at)
     weekly = Revision.created_at < weeks_before
@@ -171,6 +172,7 @@ def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUI
     later = func.row_number().over(partition_by=(Revision.post_id, weekly, span), order_by=Revision.number.desc())
     old = select(Revision.id, later.label("place")).where(Revision.created_at < days_before).subquery()
     was_published = func.coalesce(Revision.published, Revision.status.in_(LIVE))
+    of_revision = PreviewLink.post_id == Revision.post_id, PreviewLink.revision == Revision.number
     return (
         select(Revision.id, Revision.post_id)
         .join(old, old.c.id == Revision.id)
@@ -182,5 +184,6 @@ def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUI
             Revision.number.is_distinct_from(Post.live_version),
             Revision.name.is_(None),
             ~was_published,
+            ~exists(select(PreviewLink.id).where(*of_revision)),
         )
     )
