@@ -39,6 +39,7 @@ LONG = {
     "test_importing.py",
     "test_logging.py",
     "test_openapi.py",
+    "test_stream.py",
     "test_worker.py",
 }
 

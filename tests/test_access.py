@@ -139,6 +139,7 @@ DELETE /v1/manage/invitations/{invitation_id}    401 204 204 403 403 403 403 204
 GET    /v1/manage/users/{user_id}/export         401 200 200 403 403 403 403 403 403 401 401 403
 GET    /v1/manage/audit-log                      401 200 200 403 403 403 403 200 403 401 401 403
 GET    /v1/manage/audit-log/{event_id}           401 200 200 403 403 403 403 200 403 401 401 403
+GET    /v1/manage/events                         401 200 200 403 403 403 403 200 403 401 401 403
 GET    /v1/manage/jobs                           401 200 200 403 403 403 403 200 403 401 401 403
 GET    /v1/manage/jobs/{job_id}                  401 200 200 403 403 403 403 200 403 401 401 403
 POST   /v1/manage/jobs/{job_id}/retry            401 409 409 403 403 403 403 409 403 401 401 403

@@ -21,18 +21,24 @@ from byline.accounts.deps import COOKIE, CrossSiteRequest, ScopeMissing
 from byline.audit import manage as manage_audit
 from byline.authors import manage as manage_authors
 from byline.authors import routes as authors
+from byline.changes import manage as manage_events
+from byline.changes import routes as changes
+from byline.changes.hub import Hub
 from byline.core import health, site, well_known
 from byline.core.database import Database
 from byline.core.docs import mount_docs
 from byline.core.errors import BadRequest, ContentTooLarge, Invalid, TooManyRequests, Unauthenticated
+from byline.core.events import CHANNEL
 from byline.core.http import BodyLimit, ConditionalGet, RequestId
 from byline.core.jobs import TaskContext
 from byline.core.limits import Limiter
 from byline.core.logging import AccessLog, configure_logging
 from byline.core.mail import create_mailer
+from byline.core.notices import Notices
 from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems, unexpected
 from byline.core.security import CORS, AllowedHosts, ClientAddress, HostNotAllowed, RateLimit, SecurityHeaders
 from byline.core.settings import Environment, Settings
+from byline.core.shutdown import told_to_stop
 from byline.feeds import routes as feeds
 from byline.jobs import manage as manage_jobs
 from byline.links import manage as manage_links
@@ -66,9 +72,9 @@ MANAGEMENT = (
     *(manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router),
     *(manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router),
     *(manage_revisions.router, manage_trash.router, manage_previews.router, manage_redirects.router),
-    *(manage_audit.router, manage_jobs.router),
+    *(manage_audit.router, manage_jobs.router, manage_events.router),
 )
-AROUND = (feeds.router, health.router, well_known.router)
+AROUND = (feeds.router, changes.router, health.router, well_known.router)
 
 # What any credential may be refused for at the desk.
 REFUSED = (
@@ -120,6 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sessions = app.state.database.sessions
     app.state.limiter = limiter
     app.state.mailer = create_mailer(settings)
+    app.state.changes = Hub(app.state.sessions, Notices(settings, CHANNEL), settings.secret_key.get_secret_value())
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
     for router in (*DELIVERY, *PEOPLE):
@@ -167,7 +174,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     worker = Worker(TaskContext(state.sessions, state.settings, state.mailer))
     running = asyncio.create_task(worker.run()) if state.settings.worker else None
-    yield
+    with told_to_stop(state.changes.close):
+        yield
+    await state.changes.stop()
     worker.stop()
     if running is not None:
         await running

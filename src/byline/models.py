@@ -3,7 +3,7 @@
 from byline.accounts.models import ApiKey, Attempt, IdempotencyKey, RecoveryCode, Session, Ticket, User
 from byline.authors.models import Author
 from byline.core.database import Base
-from byline.core.events import Event
+from byline.core.events import Event, EventLog
 from byline.core.jobs import JobFailure
 from byline.oidc.models import Identity
 from byline.passkeys.models import Passkey
@@ -19,6 +19,7 @@ __all__ = [
     "Author",
     "Base",
     "Event",
+    "EventLog",
     "IdempotencyKey",
     "Identity",
     "ImportedFile",

@@ -47,14 +47,14 @@ async def create(session: AsyncSession, new: AuthorCreate, *, user_id: UUID | No
     session.add(author)
     await session.flush()
     await redirects.take(session, author.path)
-    events.record(session, "author.created", author, events.created(author, *fields, "user_id"))
+    _record(session, "author.created", author, events.created(author, *fields, "user_id"))
     return author
 
 
 async def update(session: AsyncSession, author: Author, changes: AuthorUpdate) -> Author:
     """Raises AuthorSlugTaken."""
     former_path = author.path
-    events.record(session, "author.updated", author, author.change(changes.model_dump()))
+    _record(session, "author.updated", author, author.change(changes.model_dump()))
     await session.flush()
     await redirects.rename(session, author.id, former_path, author.path)
     return author
@@ -62,7 +62,11 @@ async def update(session: AsyncSession, author: Author, changes: AuthorUpdate) -
 
 async def delete(session: AsyncSession, author: Author) -> None:
     """Raises AuthorHasPosts."""
-    events.record(session, "author.deleted", author, events.deleted(author, *AuthorCreate.model_fields))
+    _record(session, "author.deleted", author, events.deleted(author, *AuthorCreate.model_fields))
     await session.delete(author)
     await session.flush()
     await redirects.forget(session, author.id)
+
+
+def _record(session: AsyncSession, type: str, author: Author, changes: events.Changes) -> None:
+    events.record(session, type, author, changes, shown=events.shown("author", author, changes))

@@ -96,8 +96,11 @@ class _ConditionalResponder:
             self.streaming = message["status"] != 200 or "content-length" not in Headers(raw=message["headers"])
             if self.streaming:
                 await self.send(message)
+                if self.head:  # at once: some bodies have no end
+                    await self.send({"type": "http.response.body", "body": b""})
         elif self.streaming:
-            await self.send({**message, "body": b""} if self.head else message)
+            if not self.head:
+                await self.send(message)
         else:
             self.body += message.get("body", b"")
             if not message.get("more_body", False):

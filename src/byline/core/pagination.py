@@ -62,7 +62,7 @@ async def paginate(
     column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
     page = statement
     if query.cursor is not None:
-        value, row_id = _decode(query.cursor, sort, secret)
+        value, row_id = decode_cursor(query.cursor, sort, secret)
         last = _parse(column, value), _parse(id_column, row_id)
         page = page.where(_after(column, id_column, descending, last))
     order = (column.desc(), id_column.desc()) if descending else (column.asc(), id_column.asc())
@@ -70,7 +70,7 @@ async def paginate(
     rows = found[: query.limit]
     next_cursor = None
     if len(found) > query.limit:
-        next_cursor = _encode(sort, getattr(rows[-1], column.key), getattr(rows[-1], id_column.key), secret)
+        next_cursor = encode_cursor(sort, getattr(rows[-1], column.key), getattr(rows[-1], id_column.key), secret)
     total = None
     if query.count:
         counted = statement.with_only_columns(id_column).order_by(None).subquery()
@@ -90,7 +90,7 @@ def _parse(column: InstrumentedAttribute[Any], value: Any) -> Any:
     return value if parser is None else parser(value)
 
 
-def _encode(sort: str, value: Any, row_id: UUID | int, secret: str) -> str:
+def encode_cursor(sort: str, value: Any, row_id: UUID | int, secret: str) -> str:
     payload = json.dumps([sort, value, str(row_id)], default=str, ensure_ascii=False, separators=(",", ":")).encode()
     return _base64(_signature(payload, secret) + payload)
 
@@ -99,18 +99,19 @@ def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _decode(cursor: str, sort: str, secret: str) -> tuple[Any, str]:
+def decode_cursor(cursor: str, sort: str, secret: str, *, pointer: str = "/query/cursor") -> tuple[Any, str]:
+    """The value and the id that a cursor of this sort was made of. Raises InvalidCursor."""
     try:
         signed = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError) as error:
-        raise InvalidCursor(pointer="/query/cursor") from error
+        raise InvalidCursor(pointer=pointer) from error
     signature, payload = signed[:12], signed[12:]
     # The decoder skips what is no base64, so more than one text would stand for the same bytes.
     if _base64(signed) != cursor or not hmac.compare_digest(signature, _signature(payload, secret)):
-        raise InvalidCursor(pointer="/query/cursor")
+        raise InvalidCursor(pointer=pointer)
     made_for, value, row_id = json.loads(payload)
     if made_for != sort:
-        raise InvalidCursor("this cursor was made for another sort order", pointer="/query/cursor")
+        raise InvalidCursor("this cursor was made for another sort order", pointer=pointer)
     return value, row_id
 
 

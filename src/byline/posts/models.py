@@ -65,6 +65,7 @@ class Post(Row, Base):
         ),
         Index("ix_posts_series_id", "series_id"),
         Index("ix_posts_seen_slug", "seen_slug", postgresql_where=text("seen_slug is not null")),
+        Index("ix_posts_due", "published_at", postgresql_where=text("deleted_at is null and status = 'scheduled'")),
     )
 
     kind: Mapped[str]
@@ -128,6 +129,12 @@ class Post(Row, Base):
         if self.status == Status.SCHEDULED and self.published_at is not None and self.published_at <= datetime.now(UTC):
             return Status.PUBLISHED
         return self.status
+
+    @property
+    def listed_slug(self) -> str | None:
+        """The slug under which readers' lists show it as of now; None where they do not, as what is unlisted."""
+        is_listed = self.deleted_at is None and self.visibility == Visibility.PUBLIC and self.is_live
+        return self.slug if is_listed and self.published_at and self.published_at <= datetime.now(UTC) else None
 
     @property
     def place_in_series(self) -> dict[str, Any] | None:

@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts.caller import Caller
 from byline.core.errors import Conflict
-from byline.posts import addresses, service
+from byline.core.jobs import enqueue
+from byline.posts import addresses, service, tasks
 from byline.posts.models import Post, Status
 from byline.posts.schemas import PostPublish
 
@@ -39,6 +40,8 @@ async def publish(session: AsyncSession, post: Post, wish: PostPublish, *, calle
     await addresses.lead(session, post)
     message = wish.message or post.status.capitalize()
     await service.record(session, f"post.{post.status}", post, before, content, caller=caller, message=message)
+    if post.status == Status.SCHEDULED:
+        await enqueue(session, tasks.announce, at=post.published_at)
     return post
 
 

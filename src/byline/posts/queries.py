@@ -53,6 +53,11 @@ def listed(kind: Kind, now: datetime) -> Select[Post]:
     return published(kind, now).where(Post.visibility == Visibility.PUBLIC)
 
 
+def due(now: datetime) -> Select[Post]:
+    """What was scheduled, and is published by now: it stays `scheduled` until it is announced."""
+    return select(Post).where(Post.deleted_at.is_(None), Post.status == Status.SCHEDULED, Post.published_at <= now)
+
+
 def kept() -> Select[Post]:
     """Everything that is not in the trash."""
     return select(Post).where(Post.deleted_at.is_(None))

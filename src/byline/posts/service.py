@@ -15,6 +15,7 @@ from byline.authors.models import Author
 from byline.authors.queries import author_of_user
 from byline.core import events
 from byline.core.errors import Conflict, Forbidden, Invalid, NotFound
+from byline.core.events import Shown
 from byline.core.markdown import RENDERER_VERSION, render
 from byline.core.slugs import free_slug, slug_from
 from byline.posts import addresses
@@ -26,6 +27,8 @@ from byline.tags.models import Tag
 
 # Long: of these the log says which revisions hold them.
 _IN_REVISIONS = {"markdown", "custom"}
+
+_LISTED = "listed_slug"
 
 
 class PostNotFound(NotFound):
@@ -118,9 +121,12 @@ async def trash(session: AsyncSession, post: Post, *, caller: Caller | None) -> 
 
 
 def standing(post: Post, content: PostContent) -> dict[str, Any]:
-    """All of a post that the log tells of: where it stands, and what its newest revision holds."""
+    """All of a post that the log tells of: where it stands, and what its newest revision holds.
+
+    To be taken before anything is changed, for then it says what readers see too.
+    """
     state = ("kind", "version", "status", "published_at", "live_version", "deleted_at")
-    return {name: getattr(post, name) for name in state} | content.model_dump()
+    return {name: getattr(post, name) for name in state} | content.model_dump() | {_LISTED: post.listed_slug}
 
 
 async def record(
@@ -134,12 +140,14 @@ async def record(
     message: str | None,
 ) -> None:
     """Adds the revision whose number is the version of the post, and the event: what stands otherwise than before."""
-    changes = dict(events.changed(before, standing(post, content)))
+    after = standing(post, content)
+    changes = dict(events.changed(before, after))
+    changes.pop(_LISTED, None)
     for name in _IN_REVISIONS & changes.keys():
         changes[name] = {
             key: None if number is None else {"revision": number} for key, number in changes["version"].items()
         }
-    events.record(session, type, post, changes)
+    events.record(session, type, post, changes, shown=_shown(post, before.get(_LISTED), after[_LISTED], changes))
     post.edited_at = datetime.now(UTC)
     session.add(
         Revision(
@@ -153,6 +161,13 @@ async def record(
         )
     )
     await session.flush()
+
+
+def _shown(post: Post, before: str | None, after: str | None, changes: events.Changes) -> Shown | None:
+    """What readers are told of: a slug that comes or goes, and a live version that is another."""
+    if before == after and (after is None or "live_version" not in changes):
+        return None
+    return Shown(post.kind, before, after)
 
 
 async def show(session: AsyncSession, post: Post, content: PostContent) -> None:

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 from byline.core.jobs import TaskContext, task
 from byline.posts import revisions, trash
+from byline.posts.announcing import announce_next
 
 
 @task("posts.purge", cron="41 * * * *")
@@ -21,3 +22,12 @@ async def thin_revisions(context: TaskContext) -> None:
     """Nothing, unless the operator has set how long every revision is kept."""
     if context.settings.revisions_keep_days is not None:
         await revisions.thin(context.sessions, context.settings.revisions_keep_days, datetime.now(UTC))
+
+
+@task("posts.announce", cron="* * * * *")
+async def announce(context: TaskContext) -> None:
+    """Enqueued for the time of each schedule, and by the clock for those that came while no process ran."""
+    there_are_more = True
+    while there_are_more:
+        async with context.sessions.begin() as session:
+            there_are_more = await announce_next(session) is not None

@@ -11,6 +11,7 @@ from byline.accounts.service import keep_an_owner
 from byline.authors.models import Author
 from byline.authors.queries import author_of_user
 from byline.core import events
+from byline.core.events import ERASED, Shown
 from byline.core.slugs import free_slug
 from byline.posts.models import PostAuthor
 from byline.privacy import queries, traces
@@ -51,13 +52,13 @@ async def erase(session: AsyncSession, user: User, byline: Byline) -> None:
     await session.delete(user)
     await session.flush()
     await session.execute(queries.withdraw_tickets_for(user.email))
-    await _blot_out(session, found)
+    await _blot_out(session, found, author.slug if author is not None and author in session else None)
 
 
 async def _erase_byline(session: AsyncSession, author: Author) -> None:
     """An author over nothing goes; over articles, it is a former author, and the slug is another."""
     if not await session.scalar(select(exists().where(PostAuthor.author_id == author.id))):
-        events.record(session, "author.deleted", author)
+        events.record(session, "author.deleted", author, shown=Shown("author", author.slug, None))
         await session.delete(author)
         await redirects.forget(session, author.id)
         return
@@ -70,12 +71,15 @@ async def _erase_byline(session: AsyncSession, author: Author) -> None:
         "links": [],
         "user_id": None,
     }
-    events.record(session, "author.updated", author, author.change(nobody))
+    changes = author.change(nobody)
+    events.record(session, "author.updated", author, changes, shown=events.shown("author", author, changes))
     await redirects.forget(session, author.id)  # their former addresses have their name
 
 
-async def _blot_out(session: AsyncSession, found: Traces) -> None:
-    """What the log says of the user, and from where they acted. It is append-only but for this."""
+async def _blot_out(session: AsyncSession, found: Traces, slug: str | None) -> None:
+    """What the log says of the user, and from where they acted; `slug` is what their byline goes by now. It is
+    append-only but for this.
+    """
     await session.execute(text("set local byline.erasing = 'on'"))
     await session.execute(queries.forget_addresses(found.user_id))
     for event in (await session.scalars(found.events())).all():
@@ -84,6 +88,11 @@ async def _blot_out(session: AsyncSession, found: Traces) -> None:
             name: _blotted(change) if (theirs and name not in _IMPERSONAL) or found.have_email_in(change) else change
             for name, change in event.changes.items()
         }
+        if theirs and event.shown is not None:
+            event.shown = {
+                name: value if name == "kind" or value in {None, slug} else ERASED
+                for name, value in event.shown.items()
+            }
         if event.actor_id is None:
             event.address = None  # theirs, before they had signed in
     await session.flush()
@@ -91,4 +100,4 @@ async def _blot_out(session: AsyncSession, found: Traces) -> None:
 
 
 def _blotted(change: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: None if value is None else "[erased]" for key, value in change.items()}
+    return {key: None if value is None else ERASED for key, value in change.items()}

@@ -30,14 +30,14 @@ async def create(session: AsyncSession, new: SeriesCreate) -> Series:
     session.add(series)
     await session.flush()
     await redirects.take(session, series.path)
-    events.record(session, "series.created", series, events.created(series, *fields))
+    _record(session, "series.created", series, events.created(series, *fields))
     return series
 
 
 async def update(session: AsyncSession, series: Series, changes: SeriesUpdate) -> Series:
     """Raises SeriesSlugTaken."""
     former_path = series.path
-    events.record(session, "series.updated", series, series.change(changes.model_dump()))
+    _record(session, "series.updated", series, series.change(changes.model_dump()))
     await session.flush()
     await redirects.rename(session, series.id, former_path, series.path)
     return series
@@ -45,7 +45,11 @@ async def update(session: AsyncSession, series: Series, changes: SeriesUpdate) -
 
 async def delete(session: AsyncSession, series: Series) -> None:
     """Its articles stay, without a series."""
-    events.record(session, "series.deleted", series, events.deleted(series, *SeriesCreate.model_fields))
+    _record(session, "series.deleted", series, events.deleted(series, *SeriesCreate.model_fields))
     await session.delete(series)
     await session.flush()
     await redirects.forget(session, series.id)
+
+
+def _record(session: AsyncSession, type: str, series: Series, changes: events.Changes) -> None:
+    events.record(session, type, series, changes, shown=events.shown("series", series, changes))

@@ -39,7 +39,7 @@ async def create(session: AsyncSession, new: TagCreate) -> Tag:
     session.add(tag)
     await session.flush()
     await redirects.take(session, tag.path)
-    events.record(session, "tag.created", tag, events.created(tag, *fields))
+    _record(session, "tag.created", tag, events.created(tag, *fields))
     return tag
 
 
@@ -51,7 +51,7 @@ async def update(session: AsyncSession, tag: Tag, changes: TagUpdate) -> Tag:
     if parent_id is not None and await session.scalar(queries.stands_under(parent_id, tag.id)):
         raise UnfitParent(pointer="/parent_id")
     former_path = tag.path
-    events.record(session, "tag.updated", tag, tag.change(fields))
+    _record(session, "tag.updated", tag, tag.change(fields))
     await session.flush()
     await redirects.rename(session, tag.id, former_path, tag.path)
     return tag
@@ -64,7 +64,11 @@ async def _check_parent(session: AsyncSession, parent_id: UUID | None) -> None:
 
 async def delete(session: AsyncSession, tag: Tag) -> None:
     """Articles lose the tag; the tags under it stand on their own."""
-    events.record(session, "tag.deleted", tag, events.deleted(tag, *TagCreate.model_fields))
+    _record(session, "tag.deleted", tag, events.deleted(tag, *TagCreate.model_fields))
     await session.delete(tag)
     await session.flush()
     await redirects.forget(session, tag.id)
+
+
+def _record(session: AsyncSession, type: str, tag: Tag, changes: events.Changes) -> None:
+    events.record(session, type, tag, changes, shown=events.shown("tag", tag, changes))
