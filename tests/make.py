@@ -17,6 +17,7 @@ from byline.accounts.sessions import hash_token
 from byline.authors import service as authors
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorCreate
+from byline.core.settings import DEVELOPMENT_SECRET
 from byline.posts import publishing
 from byline.posts import service as posts
 from byline.posts.models import Post
@@ -27,6 +28,8 @@ from byline.series.schemas import SeriesCreate
 from byline.tags import service as tags
 from byline.tags.models import Tag
 from byline.tags.schemas import TagCreate
+from byline.webhooks import signing
+from byline.webhooks.models import Webhook
 
 PASSWORD = "correct horse"
 
@@ -101,3 +104,12 @@ async def post(session: AsyncSession, title: str = "How to measure", at: datetim
     """A published one, since `at`."""
     made = await draft(session, title, **fields)
     return await publishing.publish(session, made, PostPublish(at=at), caller=None)
+
+
+async def webhook(session: AsyncSession, url: str = "https://receiver.example/", **fields: Any) -> Webhook:
+    """One that is told everything, and signs with a secret of its own."""
+    secret = signing.seal(signing.new_secret(), secret=DEVELOPMENT_SECRET)
+    made = Webhook(**{"url": url, "event_types": ["*"], "secret": secret, **fields})
+    session.add(made)
+    await session.flush()
+    return made

@@ -25,6 +25,8 @@ from byline.posts.models import Post
 from byline.posts.schemas import PostCreate, PostPublish, PreviewLinkCreate
 from byline.redirects import service as redirects
 from byline.redirects.schemas import RedirectCreate
+from byline.webhooks import service as webhooks
+from byline.webhooks.models import Webhook
 from tests import make
 from tests.conftest import Sessions
 from tests.test_openapi import DOCUMENT, OPERATIONS
@@ -144,8 +146,18 @@ GET    /v1/manage/jobs                           401 200 200 403 403 403 403 200
 GET    /v1/manage/jobs/{job_id}                  401 200 200 403 403 403 403 200 403 401 401 403
 POST   /v1/manage/jobs/{job_id}/retry            401 409 409 403 403 403 403 409 403 401 401 403
 POST   /v1/manage/jobs/{job_id}/cancel           401 200 200 403 403 403 403 200 403 401 401 403
+GET    /v1/manage/webhooks                       401 200 200 403 403 403 403 200 403 401 401 403
+POST   /v1/manage/webhooks                       401 201 201 403 403 403 403 201 403 401 401 403
+GET    /v1/manage/webhooks/{webhook_id}          401 200 200 403 403 403 403 200 403 401 401 403
+PATCH  /v1/manage/webhooks/{webhook_id}          401 200 200 403 403 403 403 200 403 401 401 403
+DELETE /v1/manage/webhooks/{webhook_id}          401 204 204 403 403 403 403 204 403 401 401 403
+POST   /v1/manage/webhooks/{webhook_id}/rotate-secret 401 200 200 403 403 403 403 200 403 401 401 403
+POST   /v1/manage/webhooks/{webhook_id}/test     401 202 202 403 403 403 403 202 403 401 401 403
+GET    /v1/manage/webhooks/{webhook_id}/deliveries 401 200 200 403 403 403 403 200 403 401 401 403
+GET    /v1/manage/webhooks/{webhook_id}/deliveries/{delivery_id} 401 200 200 403 403 403 403 200 403 401 401 403
+POST   /v1/manage/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver 401 202 202 403 403 403 403 202 403 401 401 403
 POST   /v1/manage/api-keys/{key_id}/rotate own   401 201 201 403 403 403 403 403 403 401 401 403
-"""
+"""  # noqa: E501
 
 BODIES: dict[str, Any] = {
     "POST /v1/account/password": {},
@@ -173,6 +185,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/account/totp/enable": {},
     "POST /v1/account/passkeys": {},
     "POST /v1/auth/passkey/confirm": {},
+    "POST /v1/manage/webhooks": {"url": "https://receiver.example"},
+    "PATCH /v1/manage/webhooks/{webhook_id}": {"description": "New"},
 }
 
 Headers = dict[str, str]
@@ -261,6 +275,16 @@ async def _job(session: AsyncSession, of: User) -> int:
     return await jobs.enqueue(session, prune, at=datetime.now(UTC) + timedelta(days=1))
 
 
+async def _webhook(session: AsyncSession, of: User) -> UUID:
+    return (await make.webhook(session)).id
+
+
+async def _delivery(session: AsyncSession, of: User) -> UUID:
+    """Of the webhook that was made for the path."""
+    webhook = (await session.scalars(select(Webhook).order_by(Webhook.id.desc()).limit(1))).one()
+    return (await webhooks.test(session, webhook)).id
+
+
 SUBJECTS: dict[str, Make] = {
     "post_id": _post,
     "POST /v1/manage/posts/{post_id}/restore": _trashed,
@@ -279,6 +303,8 @@ SUBJECTS: dict[str, Make] = {
     "invitation_id": _invitation,
     "event_id": _event,
     "job_id": _job,
+    "webhook_id": _webhook,
+    "delivery_id": _delivery,
 }
 
 LINES = MATRIX.splitlines()[2:]

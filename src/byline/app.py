@@ -58,6 +58,8 @@ from byline.series import manage as manage_series
 from byline.series import routes as series
 from byline.tags import manage as manage_tags
 from byline.tags import routes as tags
+from byline.webhooks import documentation as webhooks
+from byline.webhooks import manage as manage_webhooks
 from byline.worker import Worker
 
 DELIVERY = (
@@ -72,7 +74,7 @@ MANAGEMENT = (
     *(manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router),
     *(manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router),
     *(manage_revisions.router, manage_trash.router, manage_previews.router, manage_redirects.router),
-    *(manage_audit.router, manage_jobs.router, manage_events.router),
+    *(manage_audit.router, manage_jobs.router, manage_events.router, manage_webhooks.router),
 )
 AROUND = (feeds.router, changes.router, health.router, well_known.router)
 
@@ -137,6 +139,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(manage)
     for router in AROUND:
         app.include_router(router)
+    app.webhooks.include_router(webhooks.router)
     mount_docs(app)
     mount_pages(app, settings.site_title)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -192,7 +195,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document, with the schema that every `problems(…)` refers to."""
     if app.openapi_schema is None:
         document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            webhooks=app.webhooks.routes,
+            tags=app.openapi_tags,
         )
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}

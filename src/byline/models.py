@@ -12,12 +12,15 @@ from byline.redirects.models import Redirect
 from byline.series.models import Series
 from byline.tags.models import Tag
 from byline.transfer.models import ImportedFile
+from byline.webhooks.models import Delivery, DeliveryAttempt, Webhook
 
 __all__ = [
     "ApiKey",
     "Attempt",
     "Author",
     "Base",
+    "Delivery",
+    "DeliveryAttempt",
     "Event",
     "EventLog",
     "IdempotencyKey",
@@ -37,4 +40,5 @@ __all__ = [
     "Tag",
     "Ticket",
     "User",
+    "Webhook",
 ]

@@ -24,7 +24,8 @@ from sqlalchemy.engine import make_url
 import byline.accounts.tasks  # the tasks of each room that has some
 import byline.jobs.tasks
 import byline.models  # so that every mapper is known
-import byline.posts.tasks  # noqa: F401
+import byline.posts.tasks
+import byline.webhooks.tasks  # noqa: F401
 from byline.core.database import Database
 from byline.core.jobs import TASKS, Task, TaskContext, describe, note_failure
 from byline.core.mail import create_mailer

@@ -317,4 +317,5 @@ def test_every_table_of_a_users_own_is_known() -> None:
         "revisions": "SET NULL",
         "sessions": "CASCADE",
         "tickets": "CASCADE",
+        "webhooks": "SET NULL",
     }

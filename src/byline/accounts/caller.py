@@ -24,6 +24,7 @@ class Scope(StrEnum):
     KEYS_MANAGE = "keys:manage"
     AUDIT_READ = "audit:read"
     JOBS_MANAGE = "jobs:manage"
+    WEBHOOKS_MANAGE = "webhooks:manage"
 
 
 SCOPES = {
@@ -42,6 +43,7 @@ SCOPES = {
     Scope.KEYS_MANAGE: "See and revoke the API keys of everybody",
     Scope.AUDIT_READ: "Read who did what",
     Scope.JOBS_MANAGE: "See what is done in the background, cancel it, and run it again where it failed",
+    Scope.WEBHOOKS_MANAGE: "Have other servers told what happens, and see what they were told",
 }
 
 

@@ -6,8 +6,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import httpx
+
+from byline.core.guard import Guard
 
 
 class OutgoingError(Exception):
@@ -24,11 +27,13 @@ class Answer:
 class Outgoing:
     """How long an exchange may take, in seconds, from the look-up of the name to the last byte; how long an answer be.
 
-    Redirects are not followed, no cookie is kept, and the environment names no proxy.
+    Redirects are not followed, no cookie is kept, and the environment names no proxy. Where users give the addresses,
+    there is a `guard`; then what an answer has beyond its length is left unread, not an error, and nothing is unpacked.
     """
 
     timeout: float = 5
     max_bytes: int = 1024 * 1024
+    guard: Guard | None = None
 
     async def request(
         self,
@@ -37,30 +42,50 @@ class Outgoing:
         *,
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """The answer, whatever its status. Raises OutgoingError."""
+        request = {"method": method, "data": form, "content": content}
+        sent = {"Accept-Encoding": "identity", **(headers or {})}
         try:
-            check_address(url)
             async with asyncio.timeout(self.timeout):
-                return await self._exchange(method, url, {"Accept-Encoding": "identity", **(headers or {})}, form)
+                if self.guard is None:
+                    return await self._exchange(url=check_address(url), headers=sent, **request)
+                return await self._guarded(self.guard, url, sent, request)
         except TimeoutError as error:
             raise OutgoingError(f"no answer within {self.timeout:g} seconds") from error
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, OSError, ValueError) as error:
             raise OutgoingError(str(error) or type(error).__name__) from error
 
-    async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
-    ) -> Answer:
+    async def _guarded(self, guard: Guard, url: str, headers: Mapping[str, str], request: Mapping[str, Any]) -> Answer:
+        """Tries one address after the other until there is a connection: nothing has been sent before that."""
+        failure: httpx.ConnectError | None = None
+        for target in await guard.targets(url):
+            try:
+                return await self._exchange(
+                    url=target.url,
+                    headers={**headers, "Host": target.host},
+                    extensions={"sni_hostname": target.name},  # for the certificate too
+                    **request,
+                )
+            except httpx.ConnectError as error:
+                failure = error
+        raise OutgoingError(str(failure)) from failure
+
+    async def _exchange(self, **request: Any) -> Answer:
         async with (
             httpx.AsyncClient(verify=_trusted(), trust_env=False, follow_redirects=False, timeout=None) as client,
-            client.stream(method, url, headers=headers, data=form) as response,
+            client.stream(**request) as response,
         ):
             content = bytearray()
-            async for chunk in response.aiter_bytes():  # unpacked, should it come compressed all the same
+            # Should it come compressed all the same, it is unpacked, but for strangers: a little of it can be a lot.
+            async for chunk in response.aiter_bytes() if self.guard is None else response.aiter_raw():
                 content += chunk
                 if len(content) > self.max_bytes:
-                    raise OutgoingError(f"the answer is longer than {self.max_bytes} bytes")
-            return Answer(response.status_code, bytes(content))
+                    if self.guard is None:
+                        raise OutgoingError(f"the answer is longer than {self.max_bytes} bytes")
+                    break
+            return Answer(response.status_code, bytes(content[: self.max_bytes]))
 
 
 def check_address(url: str) -> str:

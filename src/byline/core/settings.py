@@ -120,8 +120,8 @@ class Settings(BaseSettings):
     site_language: str = Field("en", description="The language of posts that name none (BCP 47).")
     secret_key: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET),
-        description="Signs cursors and links in mails, and encrypts second factors; at least 32 characters, "
-        "the same on every node. Production needs its own.",
+        description="Signs cursors and links in mails, and encrypts second factors and webhook secrets; at least 32 "
+        "characters, the same on every node. Production needs its own.",
     )
     token_lifetime_hours: int = Field(24 * 14, ge=1, description="How long a sign-in lasts, in hours.")
     session_idle_hours: int = Field(24 * 3, ge=1, description="How long it lasts without being used, in hours.")
@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days for which every revision is kept; of those that are older one a day stays, and after a year "
         "one a week, besides the first, the newest, and all that were published or have a name. Unset: all stay.",
+    )
+    webhook_allowed_networks: list[IPvAnyNetwork] = Field(
+        [],
+        description="Networks inside whose hosts webhooks may be delivered to all the same: "
+        '`["10.1.2.0/24"]`. Any other address that is not public is refused.',
     )
     worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
     worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")

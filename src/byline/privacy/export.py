@@ -22,6 +22,7 @@ from byline.passkeys.models import Passkey
 from byline.passkeys.schemas import PasskeyOut
 from byline.privacy import queries, traces
 from byline.privacy.schemas import PersonalData, PersonalIdentity, PersonalPost, PersonalRevision, PersonalTicket
+from byline.webhooks.schemas import WebhookOut
 
 Own = TypeVar("Own", Session, ApiKey, Passkey, Identity, Ticket)
 
@@ -42,6 +43,7 @@ async def read(session: AsyncSession, user: User, *, site_url: str) -> PersonalD
         revisions=[
             PersonalRevision.model_validate(row) for row in await session.execute(queries.revisions_of(user.id))
         ],
+        webhooks=[WebhookOut.model_validate(row) for row in await session.scalars(queries.webhooks_of(user.id))],
         audit_log=await _audit_log(session, user, author),
     )
     events.record(session, "user.exported", user)

@@ -8,6 +8,7 @@ from byline.core.events import Event
 from byline.posts import queries as posts
 from byline.posts.models import Post, Revision
 from byline.privacy.schemas import PersonalPost
+from byline.webhooks.models import Webhook
 
 
 def belongings(user_id: UUID) -> Select[UUID | None]:
@@ -35,3 +36,8 @@ def revisions_of(user_id: UUID) -> Select[UUID, int, str | None, str, datetime]:
     """Which they saved, without what these hold."""
     columns = (Revision.post_id, Revision.number, Revision.message, Revision.status, Revision.created_at)
     return select(*columns).where(Revision.created_by == user_id).order_by(Revision.id)
+
+
+def webhooks_of(user_id: UUID) -> Select[Webhook]:
+    """Which they made."""
+    return select(Webhook).where(Webhook.created_by == user_id).order_by(Webhook.id)

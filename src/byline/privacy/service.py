@@ -18,6 +18,7 @@ from byline.privacy import queries, traces
 from byline.privacy.schemas import Byline
 from byline.privacy.traces import Traces
 from byline.redirects import service as redirects
+from byline.webhooks.queries import forget_messages_about
 
 # Of what happened to somebody and their things, the fields that do not say who they are. All others are blotted out.
 _IMPERSONAL = frozenset(
@@ -56,7 +57,11 @@ async def erase(session: AsyncSession, user: User, byline: Byline) -> None:
 
 
 async def _erase_byline(session: AsyncSession, author: Author) -> None:
-    """An author over nothing goes; over articles, it is a former author, and the slug is another."""
+    """An author over nothing goes; over articles, it is a former author, and the slug is another.
+
+    Messages that name them are forgotten, those too that wait: what happens here is a message itself.
+    """
+    await session.execute(forget_messages_about(author.id))
     if not await session.scalar(select(exists().where(PostAuthor.author_id == author.id))):
         events.record(session, "author.deleted", author, shown=Shown("author", author.slug, None))
         await session.delete(author)

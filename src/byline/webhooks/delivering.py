@@ -1,0 +1,131 @@
+"""From events to deliveries, and one try of one."""
+
+import json
+import random
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from byline import __version__
+from byline.accounts.models import User
+from byline.core import events
+from byline.core.events import Event
+from byline.core.guard import Guard
+from byline.core.ids import uuid7
+from byline.core.mail import Mail
+from byline.core.outgoing import Outgoing, OutgoingError
+from byline.core.redaction import redacted
+from byline.core.settings import Settings
+from byline.core.text import printable
+from byline.webhooks import mails, queries, signing
+from byline.webhooks.messages import message_of
+from byline.webhooks.models import Delivery, DeliveryAttempt, State, Webhook
+from byline.webhooks.payloads import TEST, wants
+
+WAITS = (5, 5 * 60, 30 * 60, *(hours * 3600 for hours in (2, 5, 10, 14, 20, 24)))
+"""Seconds after each failed try, but for the last: three days in all, and up to a tenth more by chance."""
+
+PATIENCE = timedelta(days=5)
+"""Of nothing but failures, after which a webhook is disabled."""
+
+KEPT = timedelta(days=30)
+"""For which deliveries are kept, but for those that wait."""
+
+TIMEOUT = 10.0  # seconds
+MAX_ANSWER = 64 * 1024  # bytes
+EXCERPT = 1000  # characters
+
+
+async def fan_out(session: AsyncSession, event_ids: Iterable[UUID], settings: Settings) -> list[Delivery]:
+    """A delivery for each webhook that wants it, of each event; what is there already stays as it is."""
+    made: list[Delivery] = []
+    found = select(Event).where(Event.id.in_(list(event_ids))).order_by(Event.occurred_at, Event.id)
+    for event in (await session.scalars(found)).all():
+        listening = (await session.scalars(queries.listening(event.occurred_at))).all()
+        message = await message_of(session, event, site_url=settings.site_url) if listening else None
+        if message is None or event.subject_id is None:
+            continue
+        values = {"event_id": event.id, "subject_id": event.subject_id, "type": message.type}
+        values |= {"payload": message.model_dump(mode="json"), "state": State.PENDING, "attempts": 0}
+        for webhook in listening:
+            if wants(webhook.event_types, message.type):
+                one = insert(Delivery).values(**values, id=uuid7(), webhook_id=webhook.id)
+                one = one.on_conflict_do_nothing(index_elements=["webhook_id", "event_id"])
+                made.extend(await session.scalars(one.returning(Delivery)))
+    return made
+
+
+async def send(delivery: Delivery, settings: Settings) -> DeliveryAttempt:
+    """One try. Its webhook has to be loaded; no transaction need be open."""
+    attempt = DeliveryAttempt(delivery_id=delivery.id, attempted_at=datetime.now(UTC))
+    client = Outgoing(timeout=TIMEOUT, max_bytes=MAX_ANSWER, guard=Guard(settings.webhook_allowed_networks))
+    body = json.dumps(delivery.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    secret = settings.secret_key.get_secret_value()
+    began = time.perf_counter()
+    try:
+        keys = [signing.unseal(sealed, secret=secret) for sealed in delivery.webhook.sealed_secrets]
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"Byline/{__version__}",
+            **signing.headers(keys, str(delivery.id), int(time.time()), body),
+        }
+        answer = await client.request("POST", delivery.webhook.url, headers=headers, content=body)
+        attempt.status = answer.status
+        attempt.excerpt = _tame(answer.content.decode(errors="replace"))
+    except (OutgoingError, signing.SecretUnreadable) as error:
+        attempt.error = _tame(str(error))
+    attempt.duration_ms = round((time.perf_counter() - began) * 1000)
+    return attempt
+
+
+def _tame(text: str) -> str:
+    return printable(str(redacted(text)))[:EXCERPT]
+
+
+async def note(session: AsyncSession, attempt: DeliveryAttempt, settings: Settings) -> Mail | None:
+    """Keeps how a try went, and what follows from it; a mail, where that is the end of the webhook."""
+    delivery = await session.get(Delivery, attempt.delivery_id, with_for_update=True, populate_existing=True)
+    if delivery is None:  # deleted meanwhile, with its webhook
+        return None
+    webhook = await session.get_one(Webhook, delivery.webhook_id, with_for_update=True, populate_existing=True)
+    session.add(attempt)
+    delivery.attempts += 1
+    if attempt.status is not None and 200 <= attempt.status < 300:
+        delivery.state, delivery.delivered_at, delivery.next_attempt_at = State.DELIVERED, datetime.now(UTC), None
+        webhook.failing_since = None
+        return None
+    delivery.next_attempt_at = next_attempt(delivery)
+    if delivery.next_attempt_at is None:
+        delivery.state = State.FAILED
+    webhook.failing_since = webhook.failing_since or attempt.attempted_at
+    if not webhook.enabled:
+        return None
+    if attempt.status == 410:
+        return await _disable(session, webhook, "the receiver answered 410 Gone", settings)
+    if datetime.now(UTC) - webhook.failing_since >= PATIENCE:
+        return await _disable(session, webhook, f"every try has failed for {PATIENCE.days} days", settings)
+    return None
+
+
+def next_attempt(delivery: Delivery) -> datetime | None:
+    """After so many failed tries; None where that was the last one."""
+    if delivery.attempts > len(WAITS) or delivery.type == TEST:
+        return None
+    return datetime.now(UTC) + timedelta(seconds=WAITS[delivery.attempts - 1] * random.uniform(1, 1.1))
+
+
+async def _disable(session: AsyncSession, webhook: Webhook, reason: str, settings: Settings) -> Mail | None:
+    changes = webhook.change({"disabled_at": datetime.now(UTC), "disabled_reason": reason})
+    events.record(session, "webhook.disabled", webhook, changes)
+    creator = await session.get(User, webhook.created_by) if webhook.created_by is not None else None
+    return mails.disabled(settings, webhook, to=creator.email) if creator is not None else None
+
+
+async def prune(session: AsyncSession) -> None:
+    old = delete(Delivery).where(Delivery.created_at < datetime.now(UTC) - KEPT, Delivery.state != State.PENDING)
+    await session.execute(old, execution_options={"synchronize_session": False})
