@@ -183,6 +183,9 @@ TELLING = {
     "/v1/account/totp/enable",
     API_KEYS,
     f"{API_KEYS}/{{key_id}}/rotate",
+    "/v1/manage/posts/{post_id}/preview-links",
+    "/v1/manage/webhooks",
+    "/v1/manage/webhooks/{webhook_id}/rotate-secret",
 }
 
 
@@ -198,13 +201,28 @@ def test_every_answer_with_a_secret_is_known() -> None:
     assert {path for path in keyed() if fields(path) & SECRET_FIELDS} == TELLING
 
 
-@pytest.mark.parametrize("path", ["/v1/account/recovery-codes", "/v1/account/totp", "/v1/account/passkeys/options"])
-async def test_what_tells_secrets_is_no_store(desk: httpx.AsyncClient, sessions: Sessions, path: str) -> None:
-    if path.endswith("codes"):
-        async with sessions.begin() as session:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/account/recovery-codes", None),
+        ("/v1/account/totp", None),
+        ("/v1/account/passkeys/options", None),
+        ("/v1/manage/posts/{post_id}/preview-links", None),
+        ("/v1/manage/webhooks", {"url": "https://hooks.example/byline", "event_types": ["post.published"]}),
+        ("/v1/manage/webhooks/{webhook_id}/rotate-secret", None),
+    ],
+)
+async def test_what_tells_secrets_is_no_store(
+    desk: httpx.AsyncClient, sessions: Sessions, path: str, body: dict[str, object] | None
+) -> None:
+    async with sessions.begin() as session:
+        post, webhook = await make.draft(session), await make.webhook(session)
+        if path.endswith("codes"):
             await session.execute(text("update users set totp_enabled_at = now(), totp_secret = ''"))
-    assert (await desk.post(path, headers=KEY)).is_success
-    assert_problem(await desk.post(path, headers=KEY), AnswerNotKept)
+    address = path.format(post_id=post.id, webhook_id=webhook.id)
+    headers = KEY | {"If-Match": "*"}
+    assert (await desk.post(address, json=body, headers=headers)).is_success
+    assert_problem(await desk.post(address, json=body, headers=headers), AnswerNotKept)
 
 
 async def test_nobody_can_tell_from_the_table_what_was_sent(desk: httpx.AsyncClient, sessions: Sessions) -> None:

@@ -36,9 +36,11 @@ async def create_preview_link(
     caller: PostWriter,
     session: SessionDep,
     settings: SettingsDep,
+    response: Response,
     wish: Annotated[PreviewLinkCreate | None, Body()] = None,
 ) -> NewPreviewLink:
     """Show one revision, or always the newest, to whoever has the link. Its address is told this once."""
+    response.headers["Cache-Control"] = "no-store"
     link, token = await previews.create(session, post, wish or PreviewLinkCreate(), caller=caller)
     url = f"{settings.site_url}/v1/previews/{token}.html"
     shown = PreviewLinkOut.model_validate(link)

@@ -40,6 +40,7 @@ async def create_webhook(
     new: WebhookCreate, caller: WebhookManager, session: SessionDep, settings: SettingsDep, response: Response
 ) -> WebhookWithSecret:
     """Have an address told what happens, from now on. The answer has the secret that verifies it, this once."""
+    response.headers["Cache-Control"] = "no-store"
     secret, webhook = await service.create(session, new, settings, caller)
     response.headers["ETag"] = version_etag(webhook.version)
     response.headers["Location"] = f"/v1/manage/webhooks/{webhook.id}"
@@ -87,6 +88,7 @@ async def rotate_webhook_secret(
     webhook: EditableWebhook, session: SessionDep, settings: SettingsDep, response: Response
 ) -> WebhookWithSecret:
     """A new secret, shown this once. The one before signs too, for 24 hours."""
+    response.headers["Cache-Control"] = "no-store"
     secret = await service.rotate_secret(session, webhook, settings)
     response.headers["ETag"] = version_etag(webhook.version)
     return WebhookWithSecret(**WebhookOut.model_validate(webhook).model_dump(), secret=secret)
