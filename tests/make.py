@@ -13,10 +13,10 @@ from byline.accounts import keys
 from byline.accounts.caller import ROLES, Caller, Role, Scope
 from byline.accounts.models import ApiKey, Session, User
 from byline.accounts.schemas import ApiKeyCreate
-from byline.accounts.sessions import hash_token
 from byline.authors import service as authors
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorCreate
+from byline.core.crypto import hash_token
 from byline.core.settings import DEVELOPMENT_SECRET
 from byline.posts import publishing
 from byline.posts import service as posts

@@ -11,7 +11,8 @@ from byline.accounts.caller import Role, Scope
 from byline.accounts.deps import ScopeMissing
 from byline.accounts.models import Session, User
 from byline.accounts.service import WrongCredentials, create_user
-from byline.accounts.sessions import InvalidToken, UnknownScope, hash_token
+from byline.accounts.sessions import InvalidToken, UnknownScope
+from byline.core.crypto import hash_token
 from byline.core.errors import Invalid, Unauthenticated
 from tests import make
 from tests.conftest import Sessions

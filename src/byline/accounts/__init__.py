@@ -1,1 +1,1 @@
-"""Who may write here: users, their sessions, and the scopes that a session carries."""
+"""Who may write here, and how they prove it: users, roles and scopes, sessions, API keys, second factors."""

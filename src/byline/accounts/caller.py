@@ -1,5 +1,6 @@
 """Who is calling, and with which powers. The two tables here feed the checks, the OpenAPI document and the docs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -94,6 +95,11 @@ ROLES = {
     Role.CONTRIBUTOR: Powers("Their own posts and byline; others publish them", _CONTRIBUTING, True),
     Role.READER: Powers("Their account, and nothing at the desk", frozenset(), True),
 }
+
+
+def carried(scopes: Iterable[str], role: Role) -> frozenset[Scope]:
+    """Of the scopes that a credential was given, those that there are still and that the role still has."""
+    return frozenset(Scope(scope) for scope in scopes if scope in ROLES[role].scopes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,17 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts import idempotency, keys, sessions
 from byline.accounts.caller import SCOPES, Caller, Scope
 from byline.accounts.models import ApiKey, User
 from byline.accounts.service import UserNotFound, lock_owners
 from byline.accounts.sessions import Client, Lifetime
-from byline.core.deps import PreconditionDep, SessionDep, SettingsDep
+from byline.core.deps import PreconditionDep, SessionDep, SettingsDep, by_id, current
 from byline.core.errors import Forbidden, Unauthenticated
 from byline.core.events import Actor
+from byline.core.settings import Settings
 
 COOKIE = "__Host-byline"
 """The prefix makes browsers insist: Secure, of this very host, for all of it (RFC 6265bis §4.1.3.2)."""
@@ -115,21 +117,37 @@ async def get_caller(
     settings: SettingsDep,
     session: SessionDep,
 ) -> Caller:
-    """The caller, if they carry every required scope."""
-    if bearer is not None and bearer.startswith(keys.PREFIX):
-        caller = await keys.authenticate(session, bearer, client.address)
-    elif bearer is not None:
-        caller = await sessions.authenticate(session, bearer, lifetime)
-    elif cookie is not None:
-        caller = await sessions.authenticate(session, cookie, lifetime)
-        if request.method not in SAFE_METHODS:
-            _check_cookie_request(request, caller, settings)
-    else:
-        raise Unauthenticated()
-    session.info["actor"] = Actor(caller.user_id, caller.session_id, caller.api_key_id, client.address)
-    request.state.principal = ("api_key", caller.api_key_id) if caller.api_key_id else ("user", caller.user_id)
+    """The caller, if they carry every required scope. Who that is, is found out once for a request."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        caller = await _authenticate(request, bearer, cookie, client, lifetime, settings, session)
+        session.info["actor"] = Actor(caller.user_id, caller.session_id, caller.api_key_id, client.address)
+        request.state.caller = caller
+        request.state.principal = ("api_key", caller.api_key_id) if caller.api_key_id else ("user", caller.user_id)
     require_scopes(caller, required.scopes)
     await idempotency.claim(request, session, caller, settings.secret_key.get_secret_value())
+    return caller
+
+
+async def _authenticate(
+    request: Request,
+    bearer: str | None,
+    cookie: str | None,
+    client: Client,
+    lifetime: Lifetime,
+    settings: Settings,
+    session: AsyncSession,
+) -> Caller:
+    """Raises Unauthenticated, and what `keys` and `sessions` do; CrossSiteRequest."""
+    if bearer is not None and bearer.startswith(keys.PREFIX):
+        return await keys.authenticate(session, bearer, client.address)
+    if bearer is not None:
+        return await sessions.authenticate(session, bearer, lifetime)
+    if cookie is None:
+        raise Unauthenticated()
+    caller = await sessions.authenticate(session, cookie, lifetime)
+    if request.method not in SAFE_METHODS:
+        _check_cookie_request(request, caller, settings)
     return caller
 
 
@@ -201,29 +219,18 @@ WebhookManager = Annotated[Caller, Security(get_caller, scopes=[Scope.WEBHOOKS_M
 
 
 async def get_managed_user(user_id: UUID, caller: UserManager, session: SessionDep) -> User:
-    user = await session.get(User, user_id)
-    if user is None:
-        raise UserNotFound()
-    return user
+    return await by_id(session, User, user_id, UserNotFound)
 
 
 async def get_editable_user(
     user_id: UUID, caller: UserManager, precondition: PreconditionDep, session: SessionDep
 ) -> User:
-    """Locked until the transaction ends, so that of two saves of one version the second is refused."""
     await lock_owners(session)
-    user = await session.get(User, user_id, with_for_update=True, populate_existing=True)
-    if user is None:
-        raise UserNotFound()
-    precondition.check(user.version)
-    return user
+    return await current(session, User, user_id, UserNotFound, precondition)
 
 
 async def get_managed_api_key(key_id: UUID, caller: KeyManager, session: SessionDep) -> ApiKey:
-    key = await session.get(ApiKey, key_id)
-    if key is None:
-        raise keys.ApiKeyNotFound()
-    return key
+    return await by_id(session, ApiKey, key_id, keys.ApiKeyNotFound)
 
 
 async def get_editable_api_key(key_id: UUID, caller: KeyManager, session: SessionDep) -> ApiKey:

@@ -4,7 +4,6 @@ The checksum is the CRC-32 of all before it, in base 62: a typing error is told 
 scanners can tell a key from what only looks like one. The secret is random, so its SHA-256 is enough.
 """
 
-import hashlib
 import hmac
 import ipaddress
 import re
@@ -13,21 +12,19 @@ import string
 import zlib
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts import queries
-from byline.accounts.caller import ROLES, Caller, Role, Scope
+from byline.accounts.caller import Caller, Role, carried
 from byline.accounts.models import ApiKey
 from byline.accounts.schemas import ApiKeyCreate
 from byline.core import events
+from byline.core.crypto import hash_token
 from byline.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
 
 PREFIX = "byl_"
 PATTERN = re.compile(r"byl_[0-9A-Za-z]{50}")
 """Of a whole key: what a secret scanner looks for."""
-
-USE_NOTED_EVERY = timedelta(minutes=1)
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -130,7 +127,7 @@ async def authenticate(session: AsyncSession, token: str, address: str | None) -
         raise MalformedApiKey()
     now = datetime.now(UTC)
     key = await session.scalar(queries.api_key(token[4:16]))
-    if key is None or not hmac.compare_digest(key.secret_hash, _hash(token)) or key.user.is_disabled:
+    if key is None or not hmac.compare_digest(key.secret_hash, hash_token(token)) or key.user.is_disabled:
         raise UnknownApiKey()
     if key.revoked_at is not None:
         raise RevokedApiKey()
@@ -138,17 +135,14 @@ async def authenticate(session: AsyncSession, token: str, address: str | None) -
         raise ExpiredApiKey()
     if not is_within(address, key.networks):
         raise NetworkNotAllowed()
-    if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
-        # Without waiting for another request of the same key, which notes it too.
-        unlocked = select(ApiKey.id).where(ApiKey.id == key.id).with_for_update(skip_locked=True)
-        used = {"last_used_at": now, "last_used_address": address}
-        await session.execute(update(ApiKey).where(ApiKey.id.in_(unlocked)).values(used))
+    if (noted := queries.note_use(key, now, last_used_address=address)) is not None:
+        await session.execute(noted)
     role = Role(key.user.role)
     return Caller(
         user_id=key.user_id,
         name=key.name,
         role=role,
-        scopes=frozenset(Scope(scope) for scope in key.scopes if scope in set(Scope)) & ROLES[role].scopes,
+        scopes=carried(key.scopes, role),
         api_key_id=key.id,
     )
 
@@ -175,15 +169,11 @@ async def _make(session: AsyncSession, key: ApiKey) -> tuple[str, ApiKey]:
     body = PREFIX + "".join(secrets.choice(_DIGITS) for _ in range(44))
     token = body + _checksum(body)
     key.public_id = token[4:16]
-    key.secret_hash = _hash(token)
+    key.secret_hash = hash_token(token)
     session.add(key)
     await session.flush()
     events.record(session, "api_key.created", key, events.created(key, "name", "scopes", "networks", "expires_at"))
     return token, key
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _checksum(body: str) -> str:

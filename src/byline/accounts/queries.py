@@ -1,13 +1,17 @@
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, Update, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from byline.accounts.caller import Role
 from byline.accounts.models import ApiKey, Session, User
 from byline.accounts.schemas import ManagedApiKeyQuery, UserQuery
 from byline.core.pagination import Sorts
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+"""The last use of a credential is written once in that time, not with every request."""
 
 USER_SORTS: Sorts = {"name": User.name, "email": User.email, "created_at": User.created_at}
 SESSION_SORTS: Sorts = {"last_used_at": Session.last_used_at, "created_at": Session.created_at}
@@ -36,6 +40,15 @@ def live_session(token_hash: bytes, now: datetime, idle: timedelta) -> Select[Se
         .where(Session.token_hash == token_hash, ~ended(now, idle), User.disabled_at.is_(None))
         .options(joinedload(Session.user))
     )
+
+
+def note_use(credential: Session | ApiKey, now: datetime, **seen: Any) -> Update | None:
+    """None where it was noted just now. Waits for no other request that notes it too."""
+    if credential.last_used_at is not None and credential.last_used_at >= now - USE_NOTED_EVERY:
+        return None
+    table = type(credential)
+    unlocked = select(table.id).where(table.id == credential.id).with_for_update(skip_locked=True)
+    return update(table).where(table.id.in_(unlocked)).values(last_used_at=now, **seen)
 
 
 def sessions_of(user_id: UUID, now: datetime, idle: timedelta) -> Select[Session]:

@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts import queries
-from byline.accounts.caller import ROLES, Caller, Role, Scope
+from byline.accounts.caller import ROLES, Caller, Role, Scope, carried
 from byline.accounts.models import Session, User
 from byline.core import events
+from byline.core.crypto import hash_token
 from byline.core.errors import Invalid, NotFound, Unauthenticated
 
 PREFIX = "bys_"
-
-USE_NOTED_EVERY = timedelta(minutes=1)
-"""The last use is written once in that time, not with every request."""
 
 
 class InvalidToken(Unauthenticated):
@@ -91,16 +89,14 @@ async def authenticate(session: AsyncSession, token: str, lifetime: Lifetime) ->
     found = await session.scalar(queries.live_session(hash_token(token), now, lifetime.idle))
     if found is None:
         raise InvalidToken()
-    if found.last_used_at < now - USE_NOTED_EVERY:
-        # Without waiting for another request of the same session, which notes it too.
-        unlocked = select(Session.id).where(Session.id == found.id).with_for_update(skip_locked=True)
-        await session.execute(update(Session).where(Session.id.in_(unlocked)).values(last_used_at=now))
+    if (noted := queries.note_use(found, now)) is not None:
+        await session.execute(noted)
     role = Role(found.user.role)
     return Caller(
         user_id=found.user_id,
         name=found.user.name,
         role=role,
-        scopes=frozenset(Scope(scope) for scope in found.scopes if scope in set(Scope)) & ROLES[role].scopes,
+        scopes=carried(found.scopes, role),
         session_id=found.id,
         authenticated_at=found.authenticated_at,
     )
@@ -141,10 +137,6 @@ async def confirm(session: AsyncSession, caller: Caller) -> None:
     """The caller has just proved again who they are."""
     now = datetime.now(UTC)
     await session.execute(update(Session).where(Session.id == caller.session_id).values(authenticated_at=now))
-
-
-def hash_token(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
 
 
 def csrf_token(session_id: UUID, secret: str) -> str:

@@ -9,13 +9,11 @@ import hashlib
 import logging
 import re
 import secrets
-from base64 import b32encode, urlsafe_b64encode
+from base64 import b32encode
 from datetime import UTC, datetime
 
 import pyotp
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from byline.accounts import throttle
 from byline.accounts.models import RecoveryCode, User
 from byline.core import events
+from byline.core.crypto import cipher
 from byline.core.errors import Conflict, Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -177,5 +176,4 @@ def _decrypted(user: User, secret: str) -> str | None:
 
 
 def _cipher(secret: str) -> Fernet:
-    key = HKDF(SHA256(), length=32, salt=None, info=b"byline totp secret").derive(secret.encode())
-    return Fernet(urlsafe_b64encode(key))
+    return cipher(secret, "byline totp secret")

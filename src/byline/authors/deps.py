@@ -8,7 +8,7 @@ from byline.accounts.deps import AuthorReader, AuthorWriter
 from byline.authors import policy, queries
 from byline.authors.models import Author
 from byline.authors.service import AuthorNotFound, EditorsOnly, NotYourByline
-from byline.core.deps import PreconditionDep, SessionDep
+from byline.core.deps import PreconditionDep, SessionDep, by_id
 
 
 async def get_public_author(slug: str, session: SessionDep) -> Author:
@@ -19,10 +19,7 @@ async def get_public_author(slug: str, session: SessionDep) -> Author:
 
 
 async def get_managed_author(author_id: UUID, caller: AuthorReader, session: SessionDep) -> Author:
-    author = await session.get(Author, author_id)
-    if author is None:
-        raise AuthorNotFound()
-    return author
+    return await by_id(session, Author, author_id, AuthorNotFound)
 
 
 async def get_editable_author(

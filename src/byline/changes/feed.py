@@ -21,7 +21,6 @@ from byline.core.pagination import decode_cursor, encode_cursor
 from byline.posts.models import path_of
 
 _SORT = "changes"
-_FOLDERS = {Kind.AUTHOR: "authors", Kind.TAG: "tags", Kind.SERIES: "series"}
 _KINDS = list(Kind)
 
 
@@ -66,7 +65,7 @@ class Item:
             kind=self.kind,
             id=self.id,
             slug=self.slug,
-            path=None if self.slug is None else _path(self.kind, self.slug),
+            path=None if self.slug is None else path_of(self.kind, self.slug),
             changed_at=self.changed_at,
         )
 
@@ -138,7 +137,3 @@ def _items(sequence: int, subject_id: UUID, occurred_at: datetime, shown: dict[s
     if before is not None and before != after:
         items.insert(0, Item(went, ChangeType.DELETE, kind, subject_id, slug, occurred_at))
     return items
-
-
-def _path(kind: Kind, slug: str) -> str:
-    return f"/{_FOLDERS[kind]}/{slug}" if kind in _FOLDERS else path_of(kind, slug)

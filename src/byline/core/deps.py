@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from byline.core.errors import BylineError, Invalid, StaleVersion, VersionRequired
+from byline.core.database import Versioned
+from byline.core.errors import BylineError, Invalid, NotFound, StaleVersion, VersionRequired
 from byline.core.http import parse_if_match
 from byline.core.pagination import Rows, Sorts, paginate
 from byline.core.schemas import PageQuery
 from byline.core.settings import Settings
 
 R = TypeVar("R")
+T = TypeVar("T")
+V = TypeVar("V", bound=Versioned)
 
 
 def get_settings(request: Request) -> Settings:
@@ -76,6 +80,28 @@ class Precondition:
 
 
 PreconditionDep = Annotated[Precondition, Depends()]
+
+
+async def by_id(session: AsyncSession, table: type[T], row_id: UUID, missing: type[NotFound]) -> T:
+    """Raises `missing`."""
+    row = await session.get(table, row_id)
+    if row is None:
+        raise missing()
+    return row
+
+
+async def current(
+    session: AsyncSession, table: type[V], row_id: UUID, missing: type[NotFound], precondition: Precondition
+) -> V:
+    """Locked until the transaction ends, so that of two saves of one version the second is refused.
+
+    Raises `missing`, StaleVersion, VersionRequired, Invalid.
+    """
+    row = await session.get(table, row_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise missing()
+    precondition.check(row.version)
+    return row
 
 
 class Paginator:

@@ -1,7 +1,6 @@
 """What stands between the network and the application: who the client is, which hosts are answered for, how much a
 caller may ask, what an answer tells a browser. Pure ASGI."""
 
-import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from byline.core.addresses import neighbourhood, plain
+from byline.core.crypto import hash_token
 from byline.core.errors import BadRequest, TooManyRequests
 from byline.core.health import PROBES
 from byline.core.limits import Limiter, Principal
@@ -156,7 +156,7 @@ class RateLimit:
         scheme, token = get_authorization_scheme_param(connection.headers.get("authorization"))
         if scheme.lower() != "bearer":
             token = connection.cookies.get(self.cookie, "") if "cookie" in connection.headers else ""
-        return hashlib.sha256(token.encode()).digest() if token else None
+        return hash_token(token) if token else None
 
     def recall(self, credential: bytes | None) -> Principal | None:
         if credential is None or credential not in self.known:

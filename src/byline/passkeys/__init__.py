@@ -1,0 +1,1 @@
+"""Signing in with a key that a person's device keeps, in place of a password (Web Authentication)."""

@@ -2,16 +2,17 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Response
 
 from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
-from byline.core.deps import Precondition, PreconditionDep, SessionDep
+from byline.core.deps import Precondition, PreconditionDep, SessionDep, SettingsDep
+from byline.core.http import version_etag
 from byline.posts import drafts, policy, queries, revisions
 from byline.posts.models import Kind, Post, PreviewLink, Revision
 from byline.posts.previews import PreviewLinkNotFound
 from byline.posts.revision_schemas import MOST_REVISIONS
-from byline.posts.schemas import PostOut
+from byline.posts.schemas import PostDraft, PostOut
 from byline.posts.service import PostNotFound, PublishedByOthers
 
 
@@ -149,3 +150,9 @@ async def get_revision(post: ManagedPost, number: Number, session: SessionDep) -
 
 
 ManagedRevision = Annotated[Revision, Depends(get_revision)]
+
+
+async def newest_draft(post: Post, session: SessionDep, settings: SettingsDep, response: Response) -> PostDraft:
+    """The answer about a post at the desk, with its version."""
+    response.headers["ETag"] = version_etag(post.version)
+    return await drafts.read(session, post, site_url=settings.site_url)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorRef
 from byline.core.errors import NotFound
-from byline.core.markdown import render
+from byline.core.markdown import Rendered, render
 from byline.core.schemas import public_address
 from byline.posts.merging import same_json
 from byline.posts.models import Post, Status, path_of
@@ -50,7 +50,7 @@ async def _draft(session: AsyncSession, post: Post, content: PostContent, *, is_
     return PostDraft(
         **written,
         **await _derived(post, content, is_row=is_row),
-        **await related(session, content),
+        **await _related(session, content),
         id=post.id,
         kind=post.kind,
         status=post.current_status,
@@ -64,7 +64,14 @@ async def _draft(session: AsyncSession, post: Post, content: PostContent, *, is_
     )
 
 
-async def related(session: AsyncSession, content: PostContent) -> dict[str, Any]:
+async def as_read(session: AsyncSession, content: PostContent) -> dict[str, Any]:
+    """What readers get of a revision that is not on the row: all that is derived from it, or that it refers to."""
+    rendered = await asyncio.to_thread(render, content.markdown)
+    excerpt = content.excerpt or rendered.excerpt
+    return {**_of_markdown(rendered), **await _related(session, content), "excerpt": excerpt}
+
+
+async def _related(session: AsyncSession, content: PostContent) -> dict[str, Any]:
     """The tags, the authors and the series that a revision names, as answers show them."""
     return {
         "tags": [TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
@@ -92,7 +99,10 @@ async def _derived(post: Post, content: PostContent, *, is_row: bool) -> dict[st
     if is_row:
         toc = [TocEntry.model_validate(entry) for entry in post.toc]
         return {"html": post.html, "toc": toc, "word_count": post.word_count, "reading_minutes": post.reading_minutes}
-    rendered = await asyncio.to_thread(render, content.markdown)
+    return _of_markdown(await asyncio.to_thread(render, content.markdown))
+
+
+def _of_markdown(rendered: Rendered) -> dict[str, Any]:
     return {
         "html": rendered.html,
         "toc": [TocEntry.model_validate(heading) for heading in rendered.toc],

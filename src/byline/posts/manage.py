@@ -15,8 +15,7 @@ from byline.core.problems import problems
 from byline.core.schemas import Page
 from byline.posts import batch, drafts, publishing, queries, service
 from byline.posts.batch_schemas import BatchOut, PostBatch
-from byline.posts.deps import EditablePost, ManagedPost, PublishablePost, TrashablePost
-from byline.posts.models import Post
+from byline.posts.deps import EditablePost, ManagedPost, PublishablePost, TrashablePost, newest_draft
 from byline.posts.schemas import (
     ManagedPostQuery,
     ManagedPostSummary,
@@ -32,11 +31,6 @@ router = APIRouter(prefix="/posts", tags=["Manage posts"], route_class=Idempoten
 
 _CONCURRENCY = (service.PostNotFound, StaleVersion, VersionRequired)
 _WRITING = (service.SlugTaken, service.UnknownReference)
-
-
-async def _draft(post: Post, session: SessionDep, settings: SettingsDep, response: Response) -> PostDraft:
-    response.headers["ETag"] = version_etag(post.version)
-    return await drafts.read(session, post, site_url=settings.site_url)
 
 
 @router.get("", responses=problems(InvalidCursor))
@@ -56,7 +50,7 @@ async def create_post(
     """Begin a draft."""
     post = await service.create(session, new, caller=caller, language=settings.site_language)
     response.headers["Location"] = f"/v1/manage/posts/{post.id}"
-    return await _draft(post, session, settings, response)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.get("/{post_id}", responses=problems(service.PostNotFound, drafts.NotLive))
@@ -71,7 +65,7 @@ async def get_managed_post(
     if live:
         response.headers["ETag"] = version_etag(post.version)
         return await drafts.read_live(session, post, site_url=settings.site_url)
-    return await _draft(post, session, settings, response)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.patch("/{post_id}", responses=problems(*_CONCURRENCY, *_WRITING))
@@ -85,7 +79,7 @@ async def update_post(
 ) -> PostDraft:
     """Save a new revision. Fields left out stay as they are; what readers see stays until it is published."""
     await service.update(session, post, changes, caller=caller)
-    return await _draft(post, session, settings, response)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.delete(
@@ -110,7 +104,7 @@ async def publish_post(
 ) -> PostDraft:
     """Show readers the newest revision, now or at a time to come."""
     await publishing.publish(session, post, wish or PostPublish(), caller=caller)
-    return await _draft(post, session, settings, response)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.post("/{post_id}/unpublish", responses=problems(*_CONCURRENCY, publishing.NotPublished, service.SlugTaken))
@@ -119,7 +113,7 @@ async def unpublish_post(
 ) -> PostDraft:
     """Take it from the readers; it stays at the desk."""
     await publishing.unpublish(session, post, caller=caller)
-    return await _draft(post, session, settings, response)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.get("/{post_id}/revisions", responses=problems(service.PostNotFound, InvalidCursor))

@@ -8,10 +8,9 @@ from byline.accounts.deps import PostWriter
 from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
-from byline.core.http import version_etag
 from byline.core.problems import problems
-from byline.posts import drafts, revisions, service
-from byline.posts.deps import EditablePost, LockedPost, ManagedPost, ManagedRevision, Number
+from byline.posts import revisions, service
+from byline.posts.deps import EditablePost, LockedPost, ManagedPost, ManagedRevision, Number, newest_draft
 from byline.posts.revision_schemas import (
     DiffQuery,
     PostMerge,
@@ -48,8 +47,7 @@ async def merge_post(
     each field with `base`, `yours` and `theirs`, or for the Markdown with `hunks` of these three.
     """
     await revisions.merge_changes(session, post, wish, caller=caller)
-    response.headers["ETag"] = version_etag(post.version)
-    return await drafts.read(session, post, site_url=settings.site_url)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.get("/revisions/{number}", responses=problems(*_MISSING))
@@ -86,8 +84,7 @@ async def restore_revision(
     revision = await revisions.find(session, post, number)
     message = wish.message if wish is not None else None
     await revisions.restore(session, post, revision, caller=caller, message=message)
-    response.headers["ETag"] = version_etag(post.version)
-    return await drafts.read(session, post, site_url=settings.site_url)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.patch("/revisions/{number}", responses=problems(*_MISSING))

@@ -9,12 +9,11 @@ from byline.accounts.deps import PostReader, PostWriter
 from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
-from byline.core.http import version_etag
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
-from byline.posts import drafts, queries, service, trash
-from byline.posts.deps import PurgeablePost, RestorablePost, TrashedPostRow
+from byline.posts import queries, service, trash
+from byline.posts.deps import PurgeablePost, RestorablePost, TrashedPostRow, newest_draft
 from byline.posts.models import Post
 from byline.posts.schemas import PostDraft, PostRestored, TrashedPost, TrashQuery
 
@@ -46,8 +45,7 @@ async def get_trashed_post(
     post: TrashedPostRow, session: SessionDep, settings: SettingsDep, response: Response
 ) -> PostDraft:
     """The newest revision of a post in the trash."""
-    response.headers["ETag"] = version_etag(post.version)
-    return await drafts.read(session, post, site_url=settings.site_url)
+    return await newest_draft(post, session, settings, response)
 
 
 @router.delete(
@@ -70,6 +68,5 @@ async def restore_post(
     Where another article has its slug by now, it gets one with a number, and `former_slug` tells the one it had.
     """
     former_slug = await trash.restore(session, post, caller=caller)
-    response.headers["ETag"] = version_etag(post.version)
-    draft = await drafts.read(session, post, site_url=settings.site_url)
+    draft = await newest_draft(post, session, settings, response)
     return PostRestored(**draft.model_dump(), former_slug=former_slug)

@@ -41,9 +41,12 @@ def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} in ({', '.join(repr(value.value) for value in values)})", name=column)
 
 
+_FOLDERS = {Kind.POST: "/posts", Kind.PAGE: "", "author": "/authors", "tag": "/tags", "series": "/series"}
+
+
 def path_of(kind: str, slug: str) -> str:
-    """Where a front end shows it, below the address of the site."""
-    return f"/posts/{slug}" if kind == Kind.POST else f"/{slug}"
+    """Where a front end shows it, below the address of the site: a post, a page, or what posts refer to."""
+    return f"{_FOLDERS[kind]}/{slug}"
 
 
 class Post(Row, Base):

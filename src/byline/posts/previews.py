@@ -1,21 +1,19 @@
 """Links that show a revision to whoever has them: a draft to its reviewer, before readers may see it."""
 
-import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts.caller import Caller
 from byline.core import events
+from byline.core.crypto import hash_token
 from byline.core.errors import Gone, Invalid, NotFound
-from byline.core.markdown import render
 from byline.core.schemas import public_address
 from byline.posts import drafts, queries
 from byline.posts.models import Post, PreviewLink, path_of
-from byline.posts.schemas import PostContent, PreviewLinkCreate, PreviewOut, TocEntry
+from byline.posts.schemas import PostContent, PreviewLinkCreate, PreviewOut
 
 PREFIX = "byp_"
 LIFETIME = timedelta(days=7)
@@ -66,7 +64,7 @@ async def create(
     link = PreviewLink(
         post_id=post.id,
         revision=wish.revision,
-        token_hash=_hash(token),
+        token_hash=hash_token(token),
         expires_at=expires_at,
         created_by=caller.user_id,
     )
@@ -89,7 +87,7 @@ async def revoke(session: AsyncSession, link: PreviewLink) -> None:
 
 async def open_link(session: AsyncSession, token: str, *, site_url: str) -> PreviewOut:
     """What the link shows; counted. Raises PreviewNotFound, PreviewExpired, PreviewRevoked."""
-    link = await session.scalar(select(PreviewLink).where(PreviewLink.token_hash == _hash(token)))
+    link = await session.scalar(select(PreviewLink).where(PreviewLink.token_hash == hash_token(token)))
     post = await session.scalar(queries.kept().where(Post.id == link.post_id)) if link is not None else None
     if link is None or post is None:
         raise PreviewNotFound()
@@ -112,20 +110,14 @@ async def _show(session: AsyncSession, post: Post, link: PreviewLink, site_url: 
     if revision is None:
         raise PreviewNotFound("the revision is not kept any more")
     content = PostContent.model_validate(revision.content)
-    rendered = await asyncio.to_thread(render, content.markdown)
     written = content.model_dump(exclude={"tags", "authors", "series", "series_position", "cover", "excerpt"})
     return PreviewOut(
         **{name: value for name, value in written.items() if name in PreviewOut.model_fields},
-        **await drafts.related(session, content),
+        **await drafts.as_read(session, content),
         id=post.id,
         kind=post.kind,
         url=public_address(path_of(post.kind, content.slug), site_url),
-        excerpt=content.excerpt or rendered.excerpt,
         cover=content.cover,
-        html=rendered.html,
-        toc=[TocEntry.model_validate(heading) for heading in rendered.toc],
-        word_count=rendered.word_count,
-        reading_minutes=rendered.reading_minutes,
         published_at=post.published_at,
         updated_at=revision.created_at,
         status=post.current_status,
@@ -133,7 +125,3 @@ async def _show(session: AsyncSession, post: Post, link: PreviewLink, site_url: 
         is_newest=revision.number == post.version,
         expires_at=link.expires_at,
     )
-
-
-def _hash(token: str) -> bytes:
-    return sha256(token.encode()).digest()

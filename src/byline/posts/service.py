@@ -62,7 +62,7 @@ async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | Non
     fields = new.model_dump(exclude={"kind", "message"})
     if new.slug is None:
         wanted = slug_from(new.title, fallback=new.kind)
-        fields["slug"] = await free_slug(session, Post.slug, wanted, *_rivals(new.kind))
+        fields["slug"] = await free_slug(session, Post.slug, wanted, *rivals(new.kind))
     if new.authors is None:
         own = await session.scalar(author_of_user(caller.user_id)) if caller is not None else None
         fields["authors"] = [] if own is None else [str(own.id)]
@@ -98,8 +98,8 @@ async def save(
 ) -> Post:
     """A new revision that holds `content`, after `newest`. Raises SlugTaken."""
     if content.slug != post.slug:
-        rivals = select(Post.id).where(Post.slug == content.slug, Post.id != post.id, *_rivals(post.kind))
-        if await session.scalar(rivals) is not None:
+        others = select(Post.id).where(Post.slug == content.slug, Post.id != post.id, *rivals(post.kind))
+        if await session.scalar(others) is not None:
             raise SlugTaken()
     before = standing(post, newest)
     post.version += 1
@@ -251,5 +251,6 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _rivals(kind: str) -> tuple[Any, ...]:
+def rivals(kind: str) -> tuple[Any, ...]:
+    """Those that a slug has to be free among."""
     return Post.kind == kind, Post.deleted_at.is_(None)

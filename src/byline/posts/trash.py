@@ -25,9 +25,9 @@ async def restore(session: AsyncSession, post: Post, *, caller: Caller | None) -
     """
     content = await service.newest_content(session, post)
     before = service.standing(post, content)
-    rivals = (Post.kind == post.kind, Post.deleted_at.is_(None))
     former = content.slug
-    restored = content.model_copy(update={"slug": await free_slug(session, Post.slug, former, *rivals)})
+    slug = await free_slug(session, Post.slug, former, *service.rivals(post.kind))
+    restored = content.model_copy(update={"slug": slug})
     if post.is_live:
         post.status = Status.UNPUBLISHED
     post.deleted_at = None

@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import Depends
 
 from byline.accounts.deps import SeriesReader, SeriesWriter
-from byline.core.deps import PreconditionDep, SessionDep
+from byline.core.deps import PreconditionDep, SessionDep, by_id, current
 from byline.series import queries
 from byline.series.models import Series
 from byline.series.service import SeriesNotFound
@@ -18,21 +18,13 @@ async def get_public_series(slug: str, session: SessionDep) -> Series:
 
 
 async def get_managed_series(series_id: UUID, caller: SeriesReader, session: SessionDep) -> Series:
-    series = await session.get(Series, series_id)
-    if series is None:
-        raise SeriesNotFound()
-    return series
+    return await by_id(session, Series, series_id, SeriesNotFound)
 
 
 async def get_editable_series(
     series_id: UUID, caller: SeriesWriter, precondition: PreconditionDep, session: SessionDep
 ) -> Series:
-    """Locked until the transaction ends, so that of two saves of one version the second is refused."""
-    series = await session.get(Series, series_id, with_for_update=True)
-    if series is None:
-        raise SeriesNotFound()
-    precondition.check(series.version)
-    return series
+    return await current(session, Series, series_id, SeriesNotFound, precondition)
 
 
 PublicSeries = Annotated[Series, Depends(get_public_series)]

@@ -168,8 +168,7 @@ async def _slug(session: AsyncSession, document: Document, post: Post | None, no
     """The document's own slug, or one with a number behind it where another post has that already."""
     if post is not None and re.fullmatch(rf"{re.escape(document.slug)}(-[0-9]+)?", post.slug):
         return post.slug
-    rivals = (Post.kind == document.kind, Post.deleted_at.is_(None))
-    slug = await free_slug(session, Post.slug, document.slug, *rivals)
+    slug = await free_slug(session, Post.slug, document.slug, *service.rivals(document.kind))
     if slug != document.slug:
         notes.append(f"another {document.kind} has the slug {document.slug}: imported as {slug}")
     return slug

@@ -4,28 +4,20 @@ from uuid import UUID
 from fastapi import Depends
 
 from byline.accounts.deps import WebhookManager
-from byline.core.deps import PreconditionDep, SessionDep
+from byline.core.deps import PreconditionDep, SessionDep, by_id, current
 from byline.webhooks import queries
 from byline.webhooks.models import Delivery, Webhook
 from byline.webhooks.service import DeliveryNotFound, WebhookNotFound
 
 
 async def get_managed_webhook(webhook_id: UUID, caller: WebhookManager, session: SessionDep) -> Webhook:
-    webhook = await session.get(Webhook, webhook_id)
-    if webhook is None:
-        raise WebhookNotFound()
-    return webhook
+    return await by_id(session, Webhook, webhook_id, WebhookNotFound)
 
 
 async def get_editable_webhook(
     webhook_id: UUID, caller: WebhookManager, precondition: PreconditionDep, session: SessionDep
 ) -> Webhook:
-    """Locked until the transaction ends, so that of two saves of one version the second is refused."""
-    webhook = await session.get(Webhook, webhook_id, with_for_update=True)
-    if webhook is None:
-        raise WebhookNotFound()
-    precondition.check(webhook.version)
-    return webhook
+    return await current(session, Webhook, webhook_id, WebhookNotFound, precondition)
 
 
 ManagedWebhook = Annotated[Webhook, Depends(get_managed_webhook)]

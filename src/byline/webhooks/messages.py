@@ -1,37 +1,34 @@
 """From an event to what webhooks are told of it: the public representation as it was then."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.authors.models import Author
-from byline.authors.schemas import AuthorOut, AuthorRef
+from byline.authors.schemas import AuthorOut
 from byline.core.database import Base
 from byline.core.events import Event
-from byline.core.markdown import render
 from byline.core.schemas import public_address
+from byline.posts import drafts
 from byline.posts.models import Post, Status, path_of
 from byline.posts.models import Revision as PostRevision
 from byline.posts.queries import revision
-from byline.posts.schemas import PostContent, PostOut, SeriesPlace, TocEntry
+from byline.posts.schemas import PostContent, PostOut
 from byline.series.models import Series
 from byline.series.schemas import SeriesOut
 from byline.tags.models import Tag
-from byline.tags.schemas import TagOut, TagRef
+from byline.tags.schemas import TagOut
 from byline.webhooks import queries
 from byline.webhooks.payloads import MESSAGES, Message
 
-R = TypeVar("R", Tag, Author)
 Standing = Mapping[str, Any]
 
 _ROWS: dict[str, type[Base]] = {"post": Post, "author": Author, "tag": Tag, "series": Series}
 _PUBLIC = {"author": {*AuthorOut.model_fields}, "tag": {*TagOut.model_fields}, "series": {*SeriesOut.model_fields}}
-_FOLDERS = {"author": "authors", "tag": "tags", "series": "series"}
 
 
 async def message_of(session: AsyncSession, event: Event, *, site_url: str) -> Message | None:
@@ -49,7 +46,7 @@ async def message_of(session: AsyncSession, event: Event, *, site_url: str) -> M
             return None
         shown = before if type.endswith(".deleted") else after
         slug = shown.get("slug")
-        path = None if slug is None else public_address(f"/{_FOLDERS[event.subject_type]}/{slug}", site_url)
+        path = None if slug is None else public_address(path_of(event.subject_type, slug), site_url)
         data = {**shown, "id": event.subject_id, "slug": slug, "path": path}
     if type not in MESSAGES or data is None:
         return None
@@ -109,9 +106,7 @@ async def _post(
 async def _as_read(
     session: AsyncSession, shown: PostRevision, content: PostContent, standing: Standing, url: str
 ) -> PostOut:
-    rendered = await asyncio.to_thread(render, content.markdown)
-    series = await session.get(Series, content.series) if content.series is not None else None
-    place = series and SeriesPlace(id=series.id, slug=series.slug, title=series.title, position=content.series_position)
+    read = await drafts.as_read(session, content)
     written = content.model_dump(exclude={"tags", "authors", "series", "excerpt", "cover"})
     return PostOut.model_validate(
         {
@@ -119,22 +114,10 @@ async def _as_read(
             "id": shown.post_id,
             "kind": standing["kind"],
             "path": url,
-            "excerpt": content.excerpt or rendered.excerpt,
             "cover": content.cover,
-            "html": rendered.html,
-            "toc": [TocEntry.model_validate(heading) for heading in rendered.toc],
-            "word_count": rendered.word_count,
-            "reading_minutes": rendered.reading_minutes,
-            "tags": [TagRef.model_validate(tag) for tag in await _in_order(session, Tag, content.tags)],
-            "authors": [AuthorRef.model_validate(one) for one in await _in_order(session, Author, content.authors)],
-            "place_in_series": place,
+            "place_in_series": read.pop("series"),
+            **read,
             "published_at": standing["published_at"],
             "updated_at": shown.created_at,
         }
     )
-
-
-async def _in_order(session: AsyncSession, model: type[R], ids: Sequence[UUID]) -> list[R]:
-    """The rows that are still there, in the order of their ids."""
-    found = {row.id: row for row in await session.scalars(select(model).where(model.id.in_(ids)))} if ids else {}
-    return [found[row_id] for row_id in ids if row_id in found]

@@ -2,12 +2,12 @@
 
 import hmac
 import secrets
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from byline.core.crypto import cipher
 
 PREFIX = "whsec_"
 
@@ -47,5 +47,4 @@ def headers(signing_secrets: Sequence[str], message_id: str, timestamp: int, bod
 
 
 def _cipher(secret: str) -> Fernet:
-    key = HKDF(SHA256(), length=32, salt=None, info=b"byline webhook secret").derive(secret.encode())
-    return Fernet(urlsafe_b64encode(key))
+    return cipher(secret, "byline webhook secret")
