@@ -1,6 +1,6 @@
 import pytest
 
-from byline.core.addresses import neighbourhood, plain
+from byline.core.addresses import neighbourhood, origin, plain
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_ipv4_is_written_as_such(written: str, meant: str) -> None:
 )
 def test_a_customer_holds_64_bits_of_ipv6(address: str | None, held: str) -> None:
     assert neighbourhood(address) == held
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://Blog.Example/path?q#f", "https://blog.example"),
+        ("HTTPS://blog.example:443/", "https://blog.example"),
+        ("http://blog.example:80", "http://blog.example"),
+        ("http://blog.example:443", "http://blog.example:443"),
+        ("http://[2001:DB8::1]:8000/", "http://[2001:db8::1]:8000"),
+    ],
+)
+def test_a_site_is_named_as_browsers_do(url: str, named: str) -> None:
+    assert origin(url) == named

@@ -19,6 +19,7 @@ EXPORT = "/v1/account/export"
 
 async def test_all_that_is_kept(app: FastAPI, sessions: Sessions) -> None:
     async with ada(app, sessions) as person:
+        link = await person.client.post(f"/v1/manage/posts/{person.post_id}/preview-links", json={"revision": 2})
         response = await person.client.get(EXPORT)
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
@@ -38,8 +39,10 @@ async def test_all_that_is_kept(app: FastAPI, sessions: Sessions) -> None:
     assert revisions == [
         (person.post_id, number, said) for number, said in ((1, None), (2, "Corrected"), (3, "Published"))
     ]
+    assert [(found["id"], found["revision"]) for found in data["preview_links"]] == [(link.json()["id"], 2)]
+    assert link.json()["token"] not in response.text
     types = [entry["type"] for entry in data["audit_log"]]
-    assert types[0] == "invitation.created" and types[-1] == "post.published"
+    assert types[0] == "invitation.created" and types[-2:] == ["post.published", "preview_link.created"]
 
 
 async def test_no_secret_and_no_address_of_another(app: FastAPI, desk: httpx.AsyncClient, sessions: Sessions) -> None:

@@ -1,16 +1,19 @@
 """Redirects made by hand, one at a time."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 
+from byline.accounts.caller import Scope
 from byline.core.errors import Invalid, StaleVersion, VersionRequired
 from byline.core.events import Event
 from byline.redirects.service import MAX_HOPS, RedirectExists, RedirectLoop, RedirectNotFound, UnfitTarget
-from tests.conftest import Sessions
+from tests.conftest import Sessions, signed_in
 from tests.problems import assert_problem
 
 REDIRECTS = "/v1/manage/redirects"
@@ -120,6 +123,19 @@ async def test_no_loop_is_made(desk: httpx.AsyncClient) -> None:
     assert_problem(back, RedirectLoop)
     await add(desk, "/c?from=elsewhere", "/a")  # another address than the one that is led to
     assert_problem(await desk.post(REDIRECTS, json={"path": "/c?from=b", "target": "/a"}), RedirectLoop)
+
+
+async def test_two_that_are_a_loop_together_are_not_both_made(app: FastAPI, committing: Sessions) -> None:
+    async with signed_in(app, committing, Scope) as one, signed_in(app, committing, Scope) as other:
+        for number in range(10):
+            here, there = (
+                {"path": f"/{number}/a", "target": f"/{number}/b"},
+                {"path": f"/{number}/b", "target": f"/{number}/a"},
+            )
+            adding = (one.post(REDIRECTS, json=here), other.post(REDIRECTS, json=there))
+            first, second = sorted(await asyncio.gather(*adding), key=lambda answer: answer.status_code)
+            assert first.status_code == 201
+            assert_problem(second, RedirectLoop)
 
 
 async def test_a_chain_has_an_end(desk: httpx.AsyncClient) -> None:

@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, Request, Security
@@ -16,6 +15,7 @@ from byline.accounts.caller import SCOPES, Caller, Scope
 from byline.accounts.models import ApiKey, User
 from byline.accounts.service import UserNotFound, lock_owners
 from byline.accounts.sessions import Client, Lifetime
+from byline.core.addresses import origin
 from byline.core.deps import PreconditionDep, SessionDep, SettingsDep, by_id, current
 from byline.core.errors import Forbidden, Unauthenticated
 from byline.core.events import Actor
@@ -90,17 +90,12 @@ def require_same_site(request: Request, settings: SettingsDep) -> None:
 
     Raises CrossSiteRequest. Gives nothing away where a browser sends neither: see `get_caller`.
     """
-    origin = request.headers.get("origin")
-    own = {_origin(str(request.base_url)), _origin(settings.site_url), *settings.cors_origins}
+    sender = request.headers.get("origin")
+    own = {origin(str(request.base_url)), origin(settings.site_url), *settings.cors_origins}
     fetched = request.headers.get("sec-fetch-site")
-    if fetched in {"same-origin", "none"} or (fetched is None and origin is None) or origin in own:
+    if fetched in {"same-origin", "none"} or (fetched is None and sender is None) or sender in own:
         return
     raise CrossSiteRequest()
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 SameSite = Depends(require_same_site)

@@ -1,6 +1,9 @@
-"""Addresses of clients, as the server and its proxies tell them."""
+"""Addresses: of clients, as the server and its proxies tell them; of sites, as browsers name them."""
 
 import ipaddress
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def plain(address: str) -> str:
@@ -21,3 +24,9 @@ def neighbourhood(address: str | None) -> str:
     if parsed.version == 6:
         return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)).network_address)
     return str(parsed)
+
+
+def origin(url: str) -> str:
+    """As browsers write it (RFC 6454 §6.2): in lower case, without a port that goes without saying."""
+    parts = urlsplit(url.lower())
+    return f"{parts.scheme}://{parts.netloc.removesuffix(_DEFAULT_PORTS.get(parts.scheme, ''))}"

@@ -25,6 +25,7 @@ from byline.accounts.models import Session, User
 from byline.accounts.sessions import Client, Lifetime
 from byline.accounts.tickets import InvalidTicket, Purpose
 from byline.core import events
+from byline.core.addresses import origin
 from byline.core.errors import Conflict, Invalid, NotFound, Unauthenticated
 from byline.core.settings import Settings
 from byline.passkeys import queries
@@ -76,7 +77,7 @@ class RelyingParty:
         """The host of the site; its origin, and those allowed by CORS which are on that host or below it."""
         host = _host(settings.site_url)
         origins = [
-            _origin(url)
+            origin(url)
             for url in (settings.site_url, *settings.cors_origins)
             if _host(url) == host or _host(url).endswith(f".{host}")
         ]
@@ -85,12 +86,6 @@ class RelyingParty:
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
-
-
-def _origin(url: str) -> str:
-    """As browsers write it: in lower case, without a port that goes without saying."""
-    parts = urlsplit(url.lower())
-    return f"{parts.scheme}://{parts.netloc.removesuffix({'http': ':80', 'https': ':443'}.get(parts.scheme, ''))}"
 
 
 async def registration_options(

@@ -20,6 +20,7 @@ from byline.core.events import Event
 from byline.oidc.models import Identity
 from byline.passkeys.models import Passkey
 from byline.passkeys.schemas import PasskeyOut
+from byline.posts.schemas import PreviewLinkOut
 from byline.privacy import queries, traces
 from byline.privacy.schemas import PersonalData, PersonalIdentity, PersonalPost, PersonalRevision, PersonalTicket
 from byline.webhooks.schemas import WebhookOut
@@ -42,6 +43,9 @@ async def read(session: AsyncSession, user: User, *, site_url: str) -> PersonalD
         posts=[PersonalPost.model_validate(row) for row in await session.scalars(queries.posts_of(user.id))],
         revisions=[
             PersonalRevision.model_validate(row) for row in await session.execute(queries.revisions_of(user.id))
+        ],
+        preview_links=[
+            PreviewLinkOut.model_validate(row) for row in await session.scalars(queries.preview_links_of(user.id))
         ],
         webhooks=[WebhookOut.model_validate(row) for row in await session.scalars(queries.webhooks_of(user.id))],
         audit_log=await _audit_log(session, user, author),

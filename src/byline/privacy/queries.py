@@ -2,11 +2,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Delete, Select, Update, delete, func, select, update
+from sqlalchemy.orm import joinedload
 
 from byline.accounts.models import Ticket
 from byline.core.events import Event
 from byline.posts import queries as posts
-from byline.posts.models import Post, Revision
+from byline.posts.models import Post, PreviewLink, Revision
 from byline.privacy.schemas import PersonalPost
 from byline.webhooks.models import Webhook
 
@@ -36,6 +37,12 @@ def revisions_of(user_id: UUID) -> Select[UUID, int, str | None, str, datetime]:
     """Which they saved, without what these hold."""
     columns = (Revision.post_id, Revision.number, Revision.message, Revision.status, Revision.created_at)
     return select(*columns).where(Revision.created_by == user_id).order_by(Revision.id)
+
+
+def preview_links_of(user_id: UUID) -> Select[PreviewLink]:
+    """Which they made."""
+    own = select(PreviewLink).where(PreviewLink.created_by == user_id).order_by(PreviewLink.id)
+    return own.options(joinedload(PreviewLink.creator))
 
 
 def webhooks_of(user_id: UUID) -> Select[Webhook]:

@@ -10,6 +10,7 @@ from byline.authors.schemas import ManagedAuthor
 from byline.core.schemas import Input, Output
 from byline.passkeys.schemas import PasskeyOut
 from byline.posts.models import Kind, Status
+from byline.posts.schemas import PreviewLinkOut
 from byline.webhooks.schemas import WebhookOut
 
 
@@ -75,5 +76,6 @@ class PersonalData(Output):
     tickets: list[PersonalTicket]
     posts: list[PersonalPost] = Field(description="Which they began, or stand over.")
     revisions: list[PersonalRevision] = Field(description="Which they saved.")
+    preview_links: list[PreviewLinkOut] = Field(description="Which they made.")
     webhooks: list[WebhookOut] = Field(description="Which they made.")
     audit_log: list[AuditEntry] = Field(description="By or about them; the addresses are theirs alone.")
