@@ -12,7 +12,7 @@ from byline.redirects.models import Redirect
 from byline.series.models import Series
 from byline.tags.models import Tag
 from byline.transfer.models import ImportedFile
-from byline.webhooks.models import Delivery, DeliveryAttempt, Webhook
+from byline.webhooks.models import Delivery, DeliveryAttempt, Untold, Webhook
 
 __all__ = [
     "ApiKey",
@@ -39,6 +39,7 @@ __all__ = [
     "Session",
     "Tag",
     "Ticket",
+    "Untold",
     "User",
     "Webhook",
 ]

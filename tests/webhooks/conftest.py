@@ -111,6 +111,13 @@ def context(sessions: Sessions, inside: Settings, mailbox: Mailbox) -> TaskConte
     return TaskContext(sessions, inside, mailbox)
 
 
+async def fan_out(context: TaskContext) -> None:
+    """Once the transactions of the test have ended, as far as their triggers go."""
+    async with context.sessions.begin() as session:
+        await session.execute(text("set constraints all immediate"))
+    await tasks.fan_out(context)
+
+
 async def run_jobs(context: TaskContext) -> int:
     """Does what is due, in the order of the queue, until nothing is; how many jobs that were."""
     done = 0
@@ -122,8 +129,10 @@ async def run_jobs(context: TaskContext) -> int:
             if job is None:
                 return done
             await session.execute(delete(Job).where(Job.id == job.id))
-        task = {"webhooks.fan_out": tasks.fan_out, "webhooks.deliver": tasks.deliver}[job.task_name]
-        await task(context, **job.args)
+        if job.task_name == "webhooks.fan_out":
+            await fan_out(context)
+        else:
+            await tasks.deliver(context, **job.args)
         done += 1
 
 

@@ -27,7 +27,7 @@ from byline.tags.schemas import TagUpdate
 from byline.webhooks import delivering, signing, tasks
 from byline.webhooks.models import Delivery, DeliveryAttempt, State, Webhook
 from tests import make
-from tests.webhooks.conftest import Mailbox, Received, Receiver, make_due, run_jobs
+from tests.webhooks.conftest import Mailbox, Received, Receiver, fan_out, make_due, run_jobs
 
 
 @pytest.fixture
@@ -254,9 +254,8 @@ async def test_what_is_rolled_back_is_not_told(context: TaskContext, webhook: We
 async def test_an_event_is_fanned_out_once(context: TaskContext, webhook: Webhook, receiver: Receiver) -> None:
     async with context.sessions.begin() as session:
         await make.tag(session)
-        [event_id] = list(await session.scalars(select(Event.id)))
     for _ in range(2):
-        await tasks.fan_out(context, event_ids=[str(event_id)])
+        await fan_out(context)
     await run_jobs(context)
     assert receiver.types == ["tag.created"]
 
@@ -393,8 +392,8 @@ async def test_a_message_whose_try_was_not_noted_is_sent_again(
     """As where a worker dies between the answer and the note."""
     async with context.sessions.begin() as session:
         await make.tag(session)
+    await fan_out(context)
     async with context.sessions.begin() as session:
-        await delivering.fan_out(session, list(await session.scalars(select(Event.id))), context.settings)
         delivery = (await session.scalars(select(Delivery))).one()
         await session.refresh(delivery, ["webhook"])
     assert (await delivering.send(delivery, context.settings)).status == 204
@@ -421,7 +420,8 @@ async def test_a_webhook_that_is_deleted_meanwhile_is_no_error(
 async def test_what_lost_its_job_is_taken_up_again(context: TaskContext, webhook: Webhook, receiver: Receiver) -> None:
     async with context.sessions.begin() as session:
         await make.tag(session)
-        await delivering.fan_out(session, list(await session.scalars(select(Event.id))), context.settings)
+    await fan_out(context)
+    async with context.sessions.begin() as session:
         await session.execute(text("delete from procrastinate_jobs"))
     await tasks.resume(context)
     assert await run_jobs(context) == 0

@@ -1,31 +1,25 @@
-"""From events to deliveries, and one try of one."""
+"""One try of one delivery, and what follows from it."""
 
 import json
 import random
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline import __version__
 from byline.accounts.models import User
 from byline.core import events
-from byline.core.events import Event
 from byline.core.guard import Guard
-from byline.core.ids import uuid7
 from byline.core.mail import Mail
 from byline.core.outgoing import Outgoing, OutgoingError
 from byline.core.redaction import redacted
 from byline.core.settings import Settings
 from byline.core.text import printable
-from byline.webhooks import mails, queries, signing
-from byline.webhooks.messages import message_of
+from byline.webhooks import mails, signing
 from byline.webhooks.models import Delivery, DeliveryAttempt, State, Webhook
-from byline.webhooks.payloads import TEST, wants
+from byline.webhooks.payloads import TEST
 
 WAITS = (5, 5 * 60, 30 * 60, *(hours * 3600 for hours in (2, 5, 10, 14, 20, 24)))
 """Seconds after each failed try, but for the last: three days in all, and up to a tenth more by chance."""
@@ -39,25 +33,6 @@ KEPT = timedelta(days=30)
 TIMEOUT = 10.0  # seconds
 MAX_ANSWER = 64 * 1024  # bytes
 EXCERPT = 1000  # characters
-
-
-async def fan_out(session: AsyncSession, event_ids: Iterable[UUID], settings: Settings) -> list[Delivery]:
-    """A delivery for each webhook that wants it, of each event; what is there already stays as it is."""
-    made: list[Delivery] = []
-    found = select(Event).where(Event.id.in_(list(event_ids))).order_by(Event.occurred_at, Event.id)
-    for event in (await session.scalars(found)).all():
-        listening = (await session.scalars(queries.listening(event.occurred_at))).all()
-        message = await message_of(session, event, site_url=settings.site_url) if listening else None
-        if message is None or event.subject_id is None:
-            continue
-        values = {"event_id": event.id, "subject_id": event.subject_id, "type": message.type}
-        values |= {"payload": message.model_dump(mode="json"), "state": State.PENDING, "attempts": 0}
-        for webhook in listening:
-            if wants(webhook.event_types, message.type):
-                one = insert(Delivery).values(**values, id=uuid7(), webhook_id=webhook.id)
-                one = one.on_conflict_do_nothing(index_elements=["webhook_id", "event_id"])
-                made.extend(await session.scalars(one.returning(Delivery)))
-    return made
 
 
 async def send(delivery: Delivery, settings: Settings) -> DeliveryAttempt:

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from byline.core.database import Base, Versioned
+from byline.core.events import Event
 from byline.core.ids import uuid7
 
 
@@ -45,6 +46,19 @@ class Webhook(Versioned, Base):
         if self.previous_secret is None or until is None or until <= datetime.now(UTC):
             return [self.secret]
         return [self.secret, self.previous_secret]
+
+
+class Untold(Base):
+    """An event of which no delivery was made yet. A trigger adds it where there is a webhook to hear of it."""
+
+    __tablename__ = "webhook_untold"
+    __table_args__ = (Index("ix_webhook_untold_subject_id", "subject_id"),)
+
+    event_id: Mapped[UUID] = mapped_column(ForeignKey(Event.id, ondelete="CASCADE"), primary_key=True)
+    subject_id: Mapped[UUID]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))  # that failed
+    next_attempt_at: Mapped[datetime | None]  # none before the first one
+    error: Mapped[str | None]
 
 
 class Delivery(Base):

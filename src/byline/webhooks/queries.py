@@ -1,12 +1,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Delete, Select, Text, cast, delete, func, select, tuple_
-from sqlalchemy.orm import defer, joinedload, selectinload
+from sqlalchemy import Delete, Select, Text, cast, delete, exists, func, select, tuple_
+from sqlalchemy.orm import aliased, defer, joinedload, selectinload
 
-from byline.core.events import Event
+from byline.core.events import Event, EventLog
 from byline.core.pagination import Sorts
-from byline.webhooks.models import Delivery, State, Webhook
+from byline.webhooks.models import Delivery, State, Untold, Webhook
 from byline.webhooks.schemas import DeliveryQuery
 
 SORTS: Sorts = {"created_at": Webhook.created_at}
@@ -20,6 +20,17 @@ def webhooks() -> Select[Webhook]:
 def listening(since: datetime) -> Select[Webhook]:
     """Those that hear of what happened then."""
     return select(Webhook).where(Webhook.disabled_at.is_(None), Webhook.created_at <= since)
+
+
+def untold(now: datetime) -> Select[Event, int]:
+    """Each with the number of its failed tries, in the order of the log. What waits for its next try holds up what came
+    later about the same subject.
+    """
+    other = aliased(Untold)
+    held_up = exists().where(other.subject_id == Untold.subject_id, other.next_attempt_at > now)
+    statement = select(Event, Untold.attempts).join(Untold, Untold.event_id == Event.id)
+    statement = statement.join(EventLog, EventLog.id == Event.id)
+    return statement.where(EventLog.sequence.is_not(None), ~held_up).order_by(EventLog.sequence)
 
 
 def deliveries(webhook_id: UUID, query: DeliveryQuery) -> Select[Delivery]:

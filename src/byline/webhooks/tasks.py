@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from byline.core import events
 from byline.core.jobs import Job, Status, TaskContext, enqueue, task
-from byline.webhooks import delivering, queries
+from byline.webhooks import delivering, queries, telling
 
 LATE = timedelta(minutes=2)
 """After which what is due and was not sent is taken to have lost its job."""
@@ -17,13 +18,20 @@ LATE = timedelta(minutes=2)
 _LOW = -10  # priority: receivers may be slow, and mails wait for nobody
 
 
-@task("webhooks.fan_out")
-async def fan_out(context: TaskContext, *, event_ids: list[str]) -> None:
-    """Enqueued by a trigger, in the transaction that records the events; in that order, by its lock."""
-    async with context.sessions.begin() as session:
-        made = await delivering.fan_out(session, map(UUID, event_ids), context.settings)
-        for webhook_id, subject_id in dict.fromkeys((one.webhook_id, one.subject_id) for one in made):
-            await queue(session, webhook_id, subject_id)
+@task("webhooks.fan_out", cron="* * * * *")
+async def fan_out(context: TaskContext, *, event_ids: list[str] | None = None) -> None:
+    """Tells whatever is untold. Enqueued by a trigger, in the transaction that records the events, which it names for
+    workers of the version before; and by the clock, so that no event depends on one job.
+    """
+    async with context.sessions.begin() as session:  # of its own: who numbers holds up others who read the log
+        await events.number(session)
+    there_may_be_more = True
+    while there_may_be_more:
+        async with context.sessions.begin() as session:
+            told = await telling.tell(session, context.settings)
+            for webhook_id, subject_id in dict.fromkeys((one.webhook_id, one.subject_id) for one in told.made):
+                await queue(session, webhook_id, subject_id)
+        there_may_be_more = told.there_may_be_more
 
 
 @task("webhooks.deliver", timeout=60)
