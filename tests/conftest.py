@@ -35,6 +35,7 @@ Sessions = async_sessionmaker[AsyncSession]
 LONG = {
     "test_cli.py",
     "test_embedded.py",
+    "test_faults.py",
     "test_hostile.py",
     "test_importing.py",
     "test_logging.py",
