@@ -60,13 +60,14 @@ async def mail_server(
     scheme: str = "smtp",
     ssl_context: ssl.SSLContext | None = None,
     postbox: Postbox | None = None,
+    port: int = 0,
     **options: Any,
 ) -> AsyncIterator[Postbox]:
     postbox = postbox or Postbox()
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(postbox, hostname="mail.example", loop=asyncio.get_running_loop(), **options),
         "127.0.0.1",
-        0,
+        port,
         ssl=ssl_context,
     )
     postbox.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -14,6 +14,7 @@ from byline.accounts import throttle
 from byline.accounts.caller import Caller, Role, Scope
 from byline.accounts.models import User
 from byline.accounts.sessions import Client, Lifetime, start
+from byline.accounts.tickets import token_of
 from byline.core import events
 from byline.links import service as links
 from byline.links.schemas import InvitationAccept, InvitationCreate
@@ -52,7 +53,7 @@ async def ada(app: FastAPI, sessions: Sessions, *, with_posts: bool = True) -> A
         inviter = Caller(owner.id, owner.name, Role.OWNER, frozenset(Scope))
         session.info["actor"] = events.Actor(user_id=owner.id, address="203.0.113.1")
         new = InvitationCreate(email=FORMER_EMAIL, role=Role.AUTHOR)
-        invitation, _ = await links.invite(session, new, inviter, secret=SECRET)
+        invitation = token_of(await links.invite(session, new, inviter), SECRET)
     async with sessions.begin() as session:
         acceptance = InvitationAccept(token=invitation, name=BYLINE, password="poetical science")
         user = await links.accept_invitation(session, acceptance, address=ADDRESS, secret=SECRET)
@@ -70,15 +71,15 @@ async def _live(client: httpx.AsyncClient, sessions: Sessions, user: User, with_
     async with sessions.begin() as session:
         session.info["actor"] = events.Actor(user_id=user.id, address=ADDRESS)
         await throttle.count(session, throttle.account_key(FORMER_EMAIL), throttle.address_key(ADDRESS))
-        change, _ = await links.issue_email_change(session, await session.get_one(User, user.id), EMAIL, secret=SECRET)
+        change, _ = await links.issue_email_change(session, await session.get_one(User, user.id), EMAIL)
     async with sessions.begin() as session:
-        await links.change_email(session, change, address=ADDRESS, secret=SECRET)
+        await links.change_email(session, token_of(change, SECRET), address=ADDRESS, secret=SECRET)
         token = await make.token(session, scopes=list(Scope), of=user)
     client.headers["Authorization"] = f"Bearer {token}"
     assert (await client.patch("/v1/account", json={"name": NAME})).status_code == 200
     async with sessions.begin() as session:
         session.info["actor"] = events.Actor(user_id=user.id, address=ADDRESS)
-        await links.issue_email_change(session, await session.get_one(User, user.id), WANTED_EMAIL, secret=SECRET)
+        await links.issue_email_change(session, await session.get_one(User, user.id), WANTED_EMAIL)
         moment = datetime.now(UTC)
         passkey = Passkey(
             user_id=user.id,

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, select, text
 
-from byline.core.jobs import Job, Sessions, Status, TaskContext
+from byline.core.jobs import TASKS, Job, Sessions, Status, TaskContext
 from byline.core.mail import Mail
 from byline.core.settings import Settings
 from byline.webhooks import tasks
@@ -50,6 +50,12 @@ class Receiver:
         return [message["type"] for message in self.messages]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._serve(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()  # who sent it was killed
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         lines = [line.partition(": ") for line in head.split("\r\n")[1:] if line]
         headers = {name.lower(): value for name, _, value in lines}
@@ -132,7 +138,7 @@ async def run_jobs(context: TaskContext) -> int:
         if job.task_name == "webhooks.fan_out":
             await fan_out(context)
         else:
-            await tasks.deliver(context, **job.args)
+            await TASKS[job.task_name](context, **job.args)
         done += 1
 
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.accounts.models import Ticket
@@ -29,8 +29,10 @@ class InvalidTicket(BadRequest):
 
 class Purpose(StrEnum):
     INVITATION = "invitation"
+    PASSWORD_RESET_WISH = "password_reset_wish"  # of whoever, known or not; for no token
     PASSWORD_RESET = "password_reset"
     EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGE_NOTICE = "email_change_notice"  # that is to be sent; for no token
     PASSKEY_REGISTRATION = "passkey_registration"
     PASSKEY_SIGN_IN = "passkey_sign_in"
     OIDC_SIGN_IN = "oidc_sign_in"
@@ -45,13 +47,26 @@ async def issue(
     user_id: UUID | None = None,
     data: dict[str, Any] | None = None,
 ) -> tuple[str, Ticket]:
-    """The token and what it stands for; what has run out meanwhile is swept away."""
+    """The token and what it stands for."""
+    ticket = await create(session, purpose, lifetime=lifetime, user_id=user_id, data=data)
+    return token_of(ticket, secret), ticket
+
+
+async def create(
+    session: AsyncSession,
+    purpose: Purpose,
+    *,
+    lifetime: timedelta,
+    user_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> Ticket:
+    """What a token will stand for; what has run out meanwhile is swept away."""
     now = datetime.now(UTC)
     ticket = Ticket(purpose=purpose, user_id=user_id, data=data or {}, expires_at=now + lifetime)
     session.add(ticket)
     await session.execute(delete(Ticket).where(Ticket.expires_at < now))
     await session.flush()
-    return token_of(ticket, secret), ticket
+    return ticket
 
 
 def token_of(ticket: Ticket, secret: str) -> str:
@@ -61,12 +76,23 @@ def token_of(ticket: Ticket, secret: str) -> str:
 
 async def redeem(session: AsyncSession, purpose: Purpose, token: str, *, secret: str) -> Ticket:
     """What the token stands for, which is then used up. Raises InvalidTicket."""
-    ticket_id = _id_of(token, purpose, secret)
-    used = delete(Ticket).where(Ticket.id == ticket_id, Ticket.purpose == purpose).returning(Ticket)
-    ticket = await session.scalar(used)
-    if ticket is None or ticket.expires_at <= datetime.now(UTC):
+    ticket = await take(session, purpose, _id_of(token, purpose, secret))
+    if ticket is None:
         raise InvalidTicket()
     return ticket
+
+
+async def find(session: AsyncSession, purpose: Purpose, ticket_id: UUID) -> Ticket | None:
+    """None where it was used up, withdrawn, or has run out."""
+    good = Ticket.id == ticket_id, Ticket.purpose == purpose, Ticket.expires_at > datetime.now(UTC)
+    return await session.scalar(select(Ticket).where(*good))
+
+
+async def take(session: AsyncSession, purpose: Purpose, ticket_id: UUID) -> Ticket | None:
+    """Uses it up. None where it was used up before, withdrawn, or has run out."""
+    used = delete(Ticket).where(Ticket.id == ticket_id, Ticket.purpose == purpose).returning(Ticket)
+    ticket = await session.scalar(used)
+    return ticket if ticket is not None and ticket.expires_at > datetime.now(UTC) else None
 
 
 async def withdraw(session: AsyncSession, purpose: Purpose, user_id: UUID) -> None:

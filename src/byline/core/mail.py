@@ -1,14 +1,12 @@
 """Mail: written by the rooms, sent here by SMTP.
 
-A mail is sent by the process that has answered the request, after its transaction and its answer, and tried again for
-some seconds. There is no queue that outlives the process: what is not delivered by then, or is under way when the
-process is killed, is lost but for a line in the log, and has to be asked for again.
+A mail is sent by a job, which is enqueued in the transaction that it follows from: it outlives the process, and is
+tried again for hours. So a mail may arrive twice, where a worker is killed before it has noted that it was sent; its
+`Message-ID` is the same then.
 """
 
-import asyncio
 import logging
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -29,8 +27,12 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 15
 """Seconds that a server may take to connect, and for each answer."""
 
-TRY_AGAIN_AFTER = (1, 5)
-"""Seconds before the second try, and before the third."""
+CONFIGURATION = {530, 534, 535, 538}
+"""Codes (RFC 4954 §6) by which a server refuses us, and not the mail: the operator may mend that."""
+
+
+class MailDelayed(RuntimeError):
+    """Trying again may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +41,19 @@ class Mail:
     subject: str
     text: str
     html: str
+    reference: str | None = None  # the same for each try of one mail
 
 
 class Mailer(Protocol):
     async def send(self, mail: Mail) -> None:
-        """Never raises for what the world outside does: that is logged."""
+        """Raises MailDelayed. What no other try would change is logged."""
 
 
 class SmtpMailer:
-    def __init__(self, url: str, sender: Address, try_again_after: Sequence[float] = TRY_AGAIN_AFTER) -> None:
+    def __init__(self, url: str, sender: Address) -> None:
         """`url` is one that the settings accept."""
         self.server = server(url)
         self.sender = sender
-        self.try_again_after = try_again_after
 
     async def send(self, mail: Mail) -> None:
         try:
@@ -59,17 +61,18 @@ class SmtpMailer:
         except ValueError as error:
             logger.error("the mail %r to %r was not sent: %s", mail.subject, mail.to, error)
             return
-        for delay in (*self.try_again_after, None):
-            try:
-                await aiosmtplib.send(message, timeout=TIMEOUT, local_hostname=self.sender.domain, **self.server)
-                return
-            except (aiosmtplib.SMTPException, OSError) as error:
-                if delay is None or not _is_temporary(error):
-                    # A server may quote from what it refuses.
-                    reason = re.sub(r"token=[\w-]+", "token=…", f"{type(error).__name__}: {error}")
-                    logger.error("the mail %r to %s was not sent: %s", mail.subject, mail.to, reason)
-                    return
-            await asyncio.sleep(delay)
+        refusal: Exception | None = None
+        try:
+            await aiosmtplib.send(message, timeout=TIMEOUT, local_hostname=self.sender.domain, **self.server)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            refusal = error
+        if refusal is None:
+            return
+        # A server may quote from what it refuses; so what is raised is not chained to it either.
+        reason = re.sub(r"token=[\w-]+", "token=…", f"{type(refusal).__name__}: {refusal}")
+        if _is_temporary(refusal):
+            raise MailDelayed(reason)
+        logger.error("the mail %r to %s was not sent: %s", mail.subject, mail.to, reason)
 
 
 class LoggingMailer:
@@ -109,7 +112,9 @@ def compose(mail: Mail, sender: Address) -> EmailMessage:
     message["To"] = mailbox(mail.to)
     message["Subject"] = one_line(mail.subject)
     message["Date"] = format_datetime(localtime())
-    message["Message-ID"] = make_msgid(domain=sender.domain)  # the same for every try: one copy is enough
+    message["Message-ID"] = (
+        make_msgid(domain=sender.domain) if mail.reference is None else f"<{mail.reference}@{sender.domain}>"
+    )
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices, please
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
@@ -145,11 +150,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Whether trying again may help (RFC 5321 §4.2.1): codes of 400 to 499, and what the network does."""
+    """Whether trying again may help (RFC 5321 §4.2.1): codes of 400 to 499, and what is no answer to the mail."""
     match error:
         case aiosmtplib.SMTPRecipientsRefused():
             return any(400 <= refused.code < 500 for refused in error.recipients)
         case aiosmtplib.SMTPResponseException():
-            return 400 <= error.code < 500
+            return 400 <= error.code < 500 or error.code in CONFIGURATION
         case _:
-            return isinstance(error, OSError)
+            return True

@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Query, Response, status
+from fastapi import APIRouter, Query, Response, status
 
 from byline.accounts.deps import FreshFactorRequired, FreshPerson, SessionRequired, UserManager
 from byline.accounts.idempotency import IdempotentRoute
 from byline.accounts.service import EmailTaken, RoleAboveYours, UnfitEmail
-from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
+from byline.core.deps import PaginatorDep, SessionDep
+from byline.core.jobs import enqueue
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
-from byline.links import mails, queries, service
-from byline.links.deps import MailerDep
+from byline.links import queries, service, tasks
 from byline.links.schemas import InvitationCreate, InvitationOut, InvitationQuery
 
 router = APIRouter(prefix="/invitations", tags=["Manage users"], route_class=IdempotentRoute)
@@ -39,13 +39,10 @@ async def invite_user(
     manager: UserManager,
     caller: FreshPerson,
     session: SessionDep,
-    settings: SettingsDep,
-    mailer: MailerDep,
-    background: BackgroundTasks,
 ) -> InvitationOut:
     """Invite somebody by a link in a mail, good once and for a week. A former invitation of theirs is withdrawn."""
-    token, ticket = await service.invite(session, new, caller, secret=settings.secret_key.get_secret_value())
-    background.add_task(mailer.send, mails.invitation(settings, ticket, token, to=new.email, inviter=caller.name))
+    ticket = await service.invite(session, new, caller)
+    await enqueue(session, tasks.send_invitation, {"ticket_id": str(ticket.id)})
     return InvitationOut.model_validate(ticket)
 
 

@@ -1,6 +1,6 @@
 """What the links in mails are for, and asking for them."""
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response, status
+from fastapi import APIRouter, Response, status
 
 from byline.accounts import sessions, throttle
 from byline.accounts.deps import (
@@ -19,9 +19,9 @@ from byline.accounts.throttle import TooManyAttempts
 from byline.accounts.tickets import InvalidTicket
 from byline.core.deps import SessionDep, SettingsDep
 from byline.core.errors import Unauthenticated
+from byline.core.jobs import enqueue
 from byline.core.problems import problems
 from byline.links import service, tasks
-from byline.links.deps import MailerDep
 from byline.links.schemas import (
     EmailChange,
     EmailChangeRequest,
@@ -50,25 +50,11 @@ async def accept_invitation(
 
 
 @router.post("/password-reset", status_code=status.HTTP_202_ACCEPTED, responses=problems(TooManyAttempts))
-async def request_password_reset(
-    request: Request,
-    wish: PasswordResetRequest,
-    client: ClientDep,
-    session: SessionDep,
-    settings: SettingsDep,
-    mailer: MailerDep,
-    background: BackgroundTasks,
-) -> MailPromised:
+async def request_password_reset(wish: PasswordResetRequest, client: ClientDep, session: SessionDep) -> MailPromised:
     """Ask for a link to choose a new password, good once and for an hour. The answer is the same for any address."""
     await throttle.count(session, service.reset_key(wish.email), throttle.address_key(client.address))
-    background.add_task(
-        tasks.send_password_reset,
-        request.app.state.sessions,
-        mailer,
-        settings,
-        email=wish.email,
-        address=client.address,
-    )
+    ticket = await service.wish_password_reset(session, wish.email, address=client.address)
+    await enqueue(session, tasks.grant_password_reset, {"ticket_id": str(ticket.id)})
     return MailPromised()
 
 
@@ -98,30 +84,15 @@ async def reset_password(reset: PasswordReset, client: ClientDep, session: Sessi
     ),
 )
 async def request_email_change(
-    request: Request,
-    wish: EmailChangeRequest,
-    caller: FreshPerson,
-    user: OwnUser,
-    session: SessionDep,
-    settings: SettingsDep,
-    mailer: MailerDep,
-    background: BackgroundTasks,
+    wish: EmailChangeRequest, caller: FreshPerson, user: OwnUser, session: SessionDep
 ) -> MailPromised:
     """Ask for a link to the address that you want to sign in with from now on, good once and for a day.
 
     The address that you have until now is told. The answer is the same for an address that is somebody else's.
     """
-    secret = settings.secret_key.get_secret_value()
-    token, ticket = await service.issue_email_change(session, user, wish.email, secret=secret)
-    background.add_task(
-        tasks.send_email_change,
-        request.app.state.sessions,
-        mailer,
-        settings,
-        token=token,
-        ticket=ticket,
-        old=user.email,
-    )
+    ticket, notice = await service.issue_email_change(session, user, wish.email)
+    await enqueue(session, tasks.send_email_change, {"ticket_id": str(ticket.id)})
+    await enqueue(session, tasks.send_email_change_notice, {"ticket_id": str(notice.id)})
     return MailPromised()
 
 

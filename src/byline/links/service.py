@@ -26,6 +26,7 @@ from byline.links.schemas import InvitationAccept, InvitationCreate, PasswordRes
 INVITED_FOR = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=1)
 CHANGE_WITHIN = timedelta(days=1)
+NOTICE_WITHIN = timedelta(days=7)
 
 
 class InvitationNotFound(NotFound):
@@ -33,24 +34,23 @@ class InvitationNotFound(NotFound):
     title = "There is no such invitation: it was accepted, withdrawn, or has run out"
 
 
-async def invite(session: AsyncSession, new: InvitationCreate, caller: Caller, *, secret: str) -> tuple[str, Ticket]:
-    """The token and the invitation, in place of any former one. Raises UnfitEmail, RoleAboveYours, EmailTaken."""
+async def invite(session: AsyncSession, new: InvitationCreate, caller: Caller) -> Ticket:
+    """The invitation, in place of any former one. Raises UnfitEmail, RoleAboveYours, EmailTaken."""
     _require_mailbox(new.email)
     if not policy.may_manage(caller, new.role):
         raise RoleAboveYours()
     if await session.scalar(users.user_with_email(new.email)) is not None:
         raise EmailTaken()
     await session.execute(queries.withdraw_invitations_of(new.email))
-    token, ticket = await tickets.issue(
+    ticket = await tickets.create(
         session,
         Purpose.INVITATION,
-        secret=secret,
         lifetime=INVITED_FOR,
         user_id=caller.user_id,
         data={"email": new.email, "role": new.role},
     )
     events.record(session, "invitation.created", ticket, _invited(ticket))
-    return token, ticket
+    return ticket
 
 
 async def withdraw_invitation(session: AsyncSession, invitation_id: UUID, caller: Caller) -> None:
@@ -87,20 +87,27 @@ async def accept_invitation(
     return user
 
 
-async def issue_password_reset(
-    session: AsyncSession, email: str, *, address: str | None, secret: str
-) -> tuple[str, Ticket, User] | None:
-    """The token, what it stands for and whom to send it to; None if nobody who may sign in has this address."""
-    session.info["actor"] = Actor(address=address)
-    user = await session.scalar(users.user_with_email(email).with_for_update())
+async def wish_password_reset(session: AsyncSession, email: str, *, address: str | None) -> Ticket:
+    """Kept for any address: whatever depends on its being known is done after the answer."""
+    return await tickets.create(
+        session, Purpose.PASSWORD_RESET_WISH, lifetime=RESET_WITHIN, data={"email": email, "address": address}
+    )
+
+
+async def issue_password_reset(session: AsyncSession, wish_id: UUID) -> Ticket | None:
+    """None if nobody who may sign in has the address of the wish, or that was granted already, or is too old."""
+    wish = await tickets.take(session, Purpose.PASSWORD_RESET_WISH, wish_id)
+    if wish is None:
+        return None
+    address = wish.data["address"]
+    session.info["actor"] = Actor(address=str(address) if address is not None else None)
+    user = await session.scalar(users.user_with_email(str(wish.data["email"])).with_for_update())
     if user is None or user.is_disabled:
         return None
     await tickets.withdraw(session, Purpose.PASSWORD_RESET, user.id)
-    token, ticket = await tickets.issue(
-        session, Purpose.PASSWORD_RESET, secret=secret, lifetime=RESET_WITHIN, user_id=user.id
-    )
+    ticket = await tickets.create(session, Purpose.PASSWORD_RESET, lifetime=RESET_WITHIN, user_id=user.id)
     events.record(session, "user.password_reset_requested", user)
-    return token, ticket, user
+    return ticket
 
 
 async def reset_password(session: AsyncSession, reset: PasswordReset, *, address: str | None, secret: str) -> None:
@@ -111,21 +118,22 @@ async def reset_password(session: AsyncSession, reset: PasswordReset, *, address
     await throttle.forgive(session, throttle.account_key(user.email), reset_key(user.email))
 
 
-async def issue_email_change(session: AsyncSession, user: User, email: str, *, secret: str) -> tuple[str, Ticket]:
-    """The token is to be sent to the new address. Raises UnfitEmail, TooManyAttempts."""
+async def issue_email_change(session: AsyncSession, user: User, email: str) -> tuple[Ticket, Ticket]:
+    """Of the link, which is to be sent to the new address, and of the notice to the one that they have: that is owed
+    even if the link is followed first. Raises UnfitEmail, TooManyAttempts.
+    """
     _require_mailbox(email)
     await throttle.count(session, f"{throttle.account_key(user.email)}:email-change")
     await tickets.withdraw(session, Purpose.EMAIL_CHANGE, user.id)
-    token, ticket = await tickets.issue(
-        session,
-        Purpose.EMAIL_CHANGE,
-        secret=secret,
-        lifetime=CHANGE_WITHIN,
-        user_id=user.id,
-        data={"email": email},
-    )
+    ticket, notice = [
+        await tickets.create(session, purpose, lifetime=lifetime, user_id=user.id, data={"email": email, **more})
+        for purpose, lifetime, more in (
+            (Purpose.EMAIL_CHANGE, CHANGE_WITHIN, {}),
+            (Purpose.EMAIL_CHANGE_NOTICE, NOTICE_WITHIN, {"old": user.email}),
+        )
+    ]
     events.record(session, "user.email_change_requested", user, {"email": {"before": user.email, "after": email}})
-    return token, ticket
+    return ticket, notice
 
 
 async def change_email(session: AsyncSession, token: str, *, address: str | None, secret: str) -> None:

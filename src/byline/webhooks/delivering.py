@@ -9,15 +9,13 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline import __version__
-from byline.accounts.models import User
 from byline.core import events
 from byline.core.guard import Guard
-from byline.core.mail import Mail
 from byline.core.outgoing import Outgoing, OutgoingError
 from byline.core.redaction import redacted
 from byline.core.settings import Settings
 from byline.core.text import printable
-from byline.webhooks import mails, signing
+from byline.webhooks import signing
 from byline.webhooks.models import Delivery, DeliveryAttempt, State, Webhook
 from byline.webhooks.payloads import TEST
 
@@ -62,29 +60,29 @@ def _tame(text: str) -> str:
     return printable(str(redacted(text)))[:EXCERPT]
 
 
-async def note(session: AsyncSession, attempt: DeliveryAttempt, settings: Settings) -> Mail | None:
-    """Keeps how a try went, and what follows from it; a mail, where that is the end of the webhook."""
+async def note(session: AsyncSession, attempt: DeliveryAttempt) -> bool:
+    """Keeps how a try went, and what follows from it; whether that is the end of the webhook."""
     delivery = await session.get(Delivery, attempt.delivery_id, with_for_update=True, populate_existing=True)
     if delivery is None:  # deleted meanwhile, with its webhook
-        return None
+        return False
     webhook = await session.get_one(Webhook, delivery.webhook_id, with_for_update=True, populate_existing=True)
     session.add(attempt)
     delivery.attempts += 1
     if attempt.status is not None and 200 <= attempt.status < 300:
         delivery.state, delivery.delivered_at, delivery.next_attempt_at = State.DELIVERED, datetime.now(UTC), None
         webhook.failing_since = None
-        return None
+        return False
     delivery.next_attempt_at = next_attempt(delivery)
     if delivery.next_attempt_at is None:
         delivery.state = State.FAILED
     webhook.failing_since = webhook.failing_since or attempt.attempted_at
     if not webhook.enabled:
-        return None
+        return False
     if attempt.status == 410:
-        return await _disable(session, webhook, "the receiver answered 410 Gone", settings)
-    if datetime.now(UTC) - webhook.failing_since >= PATIENCE:
-        return await _disable(session, webhook, f"every try has failed for {PATIENCE.days} days", settings)
-    return None
+        _disable(session, webhook, "the receiver answered 410 Gone")
+    elif datetime.now(UTC) - webhook.failing_since >= PATIENCE:
+        _disable(session, webhook, f"every try has failed for {PATIENCE.days} days")
+    return not webhook.enabled
 
 
 def next_attempt(delivery: Delivery) -> datetime | None:
@@ -94,11 +92,9 @@ def next_attempt(delivery: Delivery) -> datetime | None:
     return datetime.now(UTC) + timedelta(seconds=WAITS[delivery.attempts - 1] * random.uniform(1, 1.1))
 
 
-async def _disable(session: AsyncSession, webhook: Webhook, reason: str, settings: Settings) -> Mail | None:
+def _disable(session: AsyncSession, webhook: Webhook, reason: str) -> None:
     changes = webhook.change({"disabled_at": datetime.now(UTC), "disabled_reason": reason})
     events.record(session, "webhook.disabled", webhook, changes)
-    creator = await session.get(User, webhook.created_by) if webhook.created_by is not None else None
-    return mails.disabled(settings, webhook, to=creator.email) if creator is not None else None
 
 
 async def prune(session: AsyncSession) -> None:

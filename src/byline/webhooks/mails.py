@@ -13,4 +13,5 @@ def disabled(settings: Settings, webhook: Webhook, *, to: str) -> Mail:
     ]
     html = "\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
     subject = f"A webhook of {one_line(settings.site_title)} was disabled"
-    return Mail(to=to, subject=subject, text="\n\n".join(paragraphs) + "\n", html=html)
+    text = "\n\n".join(paragraphs) + "\n"
+    return Mail(to=to, subject=subject, text=text, html=html, reference=f"{webhook.id}.{webhook.version}")

@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from byline.accounts.models import User
 from byline.core import events
 from byline.core.jobs import Job, Status, TaskContext, enqueue, task
-from byline.webhooks import delivering, queries, telling
+from byline.webhooks import delivering, mails, queries, telling
+from byline.webhooks.models import Webhook
 
 LATE = timedelta(minutes=2)
 """After which what is due and was not sent is taken to have lost its job."""
@@ -46,10 +48,20 @@ async def deliver(context: TaskContext, *, webhook_id: str, subject_id: str) -> 
             return
     attempt = await delivering.send(delivery, context.settings)  # with no transaction open
     async with context.sessions.begin() as session:
-        notice = await delivering.note(session, attempt, context.settings)
+        if await delivering.note(session, attempt):
+            await enqueue(session, tell_disabled, {"webhook_id": webhook_id})
         await queue(session, *ids)
-    if notice is not None:
-        await context.mailer.send(notice)
+
+
+@task("webhooks.tell_disabled", attempts=20, timeout=120)
+async def tell_disabled(context: TaskContext, *, webhook_id: str) -> None:
+    """By a mail to who made it, unless it is enabled again by then."""
+    async with context.sessions.begin() as session:
+        webhook = await session.get(Webhook, UUID(webhook_id))
+        if webhook is None or webhook.enabled or webhook.created_by is None:
+            return
+        creator = await session.get_one(User, webhook.created_by)
+    await context.mailer.send(mails.disabled(context.settings, webhook, to=creator.email))
 
 
 async def queue(session: AsyncSession, webhook_id: UUID, subject_id: UUID) -> None:
