@@ -1,7 +1,8 @@
 import pytest
 
 from byline.core.markdown import render
-from byline.feeds.addresses import absolute, uri, with_absolute_addresses
+from byline.core.uris import absolute, uri
+from byline.feeds.addresses import with_absolute_addresses
 
 PAGE = "https://blog.example/posts/how-to-measure"
 

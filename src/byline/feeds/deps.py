@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from byline.authors.deps import PublicAuthor
 from byline.core.deps import SessionDep, SettingsDep
 from byline.core.settings import Settings
-from byline.feeds.addresses import uri
+from byline.core.uris import uri
 from byline.feeds.schemas import Entry, Feed
 from byline.posts import queries
 from byline.posts.models import Kind, Post

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import MISSING, BaseModel
 
-from byline.feeds.addresses import absolute
+from byline.core.uris import absolute
 from byline.feeds.schemas import Entry, EntryAuthor, Feed
 
 MEDIA_TYPE = "application/feed+json"

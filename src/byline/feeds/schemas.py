@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 
 from byline.authors.schemas import AuthorRef
 from byline.core.schemas import Output, SiteUrl
-from byline.feeds.addresses import absolute, uri, with_absolute_addresses
+from byline.core.uris import absolute, uri
+from byline.feeds.addresses import with_absolute_addresses
 from byline.posts.schemas import Cover
 from byline.tags.schemas import TagRef
 

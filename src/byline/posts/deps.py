@@ -3,6 +3,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Response
+from sqlalchemy.orm import undefer
 
 from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
@@ -25,8 +26,11 @@ async def get_published_page(slug: str, session: SessionDep) -> Post:
 
 
 async def _published(session: SessionDep, kind: Kind, slug: str) -> Post:
-    statement = queries.published(kind, datetime.now(UTC)).where(Post.slug == slug)
-    post = await session.scalar(statement.options(*queries.shown(PostOut)))
+    now = datetime.now(UTC)
+    statement = queries.published(kind, now).where(Post.slug == slug)
+    # What `Link` needs besides: whether it is listed, and in which languages.
+    besides = undefer(Post.translation_of), undefer(Post.visibility), queries.with_translated(now)
+    post = await session.scalar(statement.options(*queries.shown(PostOut), *besides))
     if post is None:
         raise PostNotFound()
     return post

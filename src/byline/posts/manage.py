@@ -13,7 +13,7 @@ from byline.core.http import version_etag
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
-from byline.posts import batch, drafts, publishing, queries, service
+from byline.posts import batch, drafts, publishing, queries, service, translations
 from byline.posts.batch_schemas import BatchOut, PostBatch
 from byline.posts.deps import EditablePost, ManagedPost, PublishablePost, TrashablePost, newest_draft
 from byline.posts.schemas import (
@@ -30,7 +30,7 @@ from byline.posts.schemas import (
 router = APIRouter(prefix="/posts", tags=["Manage posts"], route_class=IdempotentRoute)
 
 _CONCURRENCY = (service.PostNotFound, StaleVersion, VersionRequired)
-_WRITING = (service.SlugTaken, service.UnknownReference)
+_WRITING = (service.SlugTaken, service.UnknownReference, translations.HasTranslations)
 
 
 @router.get("", responses=problems(InvalidCursor))
@@ -93,7 +93,7 @@ async def delete_post(post: TrashablePost, caller: PostWriter, session: SessionD
     await service.trash(session, post, caller=caller)
 
 
-@router.post("/{post_id}/publish", responses=problems(*_CONCURRENCY, service.SlugTaken))
+@router.post("/{post_id}/publish", responses=problems(*_CONCURRENCY, service.SlugTaken, translations.LanguageTaken))
 async def publish_post(
     post: PublishablePost,
     caller: PostPublisher,

@@ -9,7 +9,7 @@ from byline.accounts.idempotency import IdempotentRoute
 from byline.core.deps import SessionDep, SettingsDep
 from byline.core.errors import StaleVersion, VersionRequired
 from byline.core.problems import problems
-from byline.posts import revisions, service
+from byline.posts import revisions, service, translations
 from byline.posts.deps import EditablePost, LockedPost, ManagedPost, ManagedRevision, Number, newest_draft
 from byline.posts.revision_schemas import (
     DiffQuery,
@@ -29,7 +29,8 @@ _MISSING = (service.PostNotFound, service.RevisionNotFound)
 @router.post(
     "/merge",
     responses=problems(
-        *_MISSING, revisions.MergeConflict, service.SlugTaken, service.UnknownReference, revisions.MergedTooLarge
+        *(*_MISSING, revisions.MergeConflict, revisions.MergedTooLarge),
+        *(service.SlugTaken, service.UnknownReference, translations.HasTranslations),
     ),
 )
 async def merge_post(

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
-from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, query_expression, relationship
 
 from byline.accounts.models import User
 from byline.authors.models import Author
@@ -68,6 +68,14 @@ class Post(Row, Base):
         ),
         Index("ix_posts_series_id", "series_id"),
         Index("ix_posts_seen_slug", "seen_slug", postgresql_where=text("seen_slug is not null")),
+        Index("ix_posts_translation_of", "translation_of", postgresql_where=text("translation_of is not null")),
+        Index(
+            "uq_posts_translation",
+            text("coalesce(translation_of, id)"),
+            text("lower(language)"),
+            unique=True,
+            postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
+        ),
         Index("ix_posts_due", "published_at", postgresql_where=text("deleted_at is null and status = 'scheduled'")),
     )
 
@@ -100,6 +108,7 @@ class Post(Row, Base):
     live_version: Mapped[int | None]
     deleted_at: Mapped[datetime | None]
     seen_slug: Mapped[str | None]  # that readers know it by, while no other post has taken it
+    translation_of: Mapped[UUID | None]  # no foreign key: what has lost its original still belongs together
 
     series: Mapped[Series | None] = relationship(lazy="raise")
     authors: Mapped[list[Author]] = relationship(
@@ -112,9 +121,16 @@ class Post(Row, Base):
     # Where a list in the order of a series puts it: what has no place comes last.
     series_rank: Mapped[int] = column_property(func.coalesce(series_position, 2**31))
 
+    # Whether readers' lists show it in other languages: asked for by `queries.with_translated`, None where it was not.
+    is_translated: Mapped[bool | None] = query_expression()
+
     @property
     def path(self) -> str:
         return path_of(self.kind, self.slug)
+
+    @property
+    def is_original(self) -> bool:
+        return self.translation_of is None
 
     @property
     def is_live(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, case, cast, exists, func, select, true, union_all
-from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload, load_only, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, defer, joinedload, load_only, selectinload, with_expression
 from sqlalchemy.orm.interfaces import ORMOption
 
 from byline.accounts.caller import Caller
@@ -32,10 +32,12 @@ _COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "series": (Post.series_id, Post.series_position),
     "tags": (Post.id,),
     "authors": (Post.id,),
+    "is_original": (Post.translation_of,),
 }
 MANAGED_SORTS: Sorts = {"updated_at": Post.edited_at, "created_at": Post.created_at, "title": Post.title}
 PREVIEW_LINK_SORTS: Sorts = {"created_at": PreviewLink.created_at}
 TRASH_SORTS: Sorts = {"trashed_at": Post.deleted_at, "title": Post.title}
+TRANSLATION_SORTS: Sorts = {"language": Post.language}
 REVISION_SORTS: Sorts = {"number": Revision.number}
 
 _RELATED = {"tags": Post.tags, "authors": Post.authors, "series": Post.series}
@@ -51,6 +53,21 @@ def published(kind: Kind, now: datetime) -> Select[Post]:
 def listed(kind: Kind, now: datetime) -> Select[Post]:
     """What is published and not unlisted."""
     return published(kind, now).where(Post.visibility == Visibility.PUBLIC)
+
+
+def translations(post: Post, now: datetime) -> Select[Post]:
+    """What readers' lists show of the same article in other languages."""
+    group = func.coalesce(Post.translation_of, Post.id)
+    return listed(Kind(post.kind), now).where(group == (post.translation_of or post.id), Post.id != post.id)
+
+
+def with_translated(now: datetime) -> ORMOption:
+    """Fills in `Post.is_translated`, so that of most posts nothing more is asked."""
+    other = aliased(Post)
+    groups = func.coalesce(other.translation_of, other.id) == func.coalesce(Post.translation_of, Post.id)
+    is_listed = other.deleted_at.is_(None), other.status.in_(LIVE), other.published_at <= now
+    others = exists().where(groups, other.id != Post.id, other.visibility == Visibility.PUBLIC, *is_listed)
+    return with_expression(Post.is_translated, others)
 
 
 def due(now: datetime) -> Select[Post]:

@@ -105,7 +105,7 @@ async def merge_changes(session: AsyncSession, post: Post, wish: PostMerge, *, c
     Raises RevisionNotFound, MergeConflict, MergedTooLarge, UnknownReference, SlugTaken.
     """
     base = await find(session, post, wish.base)
-    yours = await service.changed_content(session, PostContent.model_validate(base.content), wish.changes)
+    yours = await service.changed_content(session, post, PostContent.model_validate(base.content), wish.changes)
     newest = await service.newest_content(session, post)
     sides = _content(base), yours.model_dump(mode="json"), newest.model_dump(mode="json")
     merged, clashes = await asyncio.to_thread(merge, *sides)

@@ -12,11 +12,19 @@ from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page, only
-from byline.posts import previews, queries
+from byline.posts import previews, queries, translations
 from byline.posts.deps import PublishedPage, PublishedPost
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
-from byline.posts.schemas import PostFields, PostOut, PostQuery, PostSummary, PreviewOut
+from byline.posts.schemas import (
+    PostFields,
+    PostOut,
+    PostQuery,
+    PostSummary,
+    PreviewOut,
+    TranslationOut,
+    TranslationQuery,
+)
 from byline.posts.service import PostNotFound
 
 posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
@@ -33,6 +41,9 @@ _AS_MARKDOWN: dict[int | str, dict[str, Any]] = {
     200: {"content": {MarkdownResponse.media_type: {"schema": {"type": "string"}}}}
 }
 _SUMMARIES = Page[PostSummary] | Page[PostFields]
+
+_LONGEST_LINK = 4000
+"""Proxies refuse headers that are longer than 8 KB or less; a part of the languages would be an untrue list."""
 
 AcceptHeader = Annotated[str, Header(description="`text/markdown` for the source.")]
 
@@ -54,27 +65,40 @@ async def _one(
     post: Post, session: SessionDep, settings: SettingsDep, accept: str, response: Response
 ) -> PostOut | Response:
     if prefers(accept, MarkdownResponse.media_type, "application/json"):
-        return await _markdown(post, session)
-    response.headers.update(_headers(post))
+        return await _markdown(post, session, settings)
+    response.headers.update(await _headers(post, session, settings))
     return PostOut.of(post, site_url=settings.site_url)
 
 
-async def _markdown(post: Post, session: SessionDep) -> MarkdownResponse:
+async def _markdown(post: Post, session: SessionDep, settings: SettingsDep) -> MarkdownResponse:
     await session.refresh(post, ["markdown"])  # left out of what is loaded: no other rendition needs it
-    return MarkdownResponse(post.markdown, headers=_headers(post))
+    return MarkdownResponse(post.markdown, headers=await _headers(post, session, settings))
 
 
-def _html(post: Post, settings: SettingsDep) -> HTMLResponse:
-    headers = {**_headers(post), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+async def _html(post: Post, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
+    headers = {**await _headers(post, session, settings), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
     return HTMLResponse(html_document(post, address=settings.site_url + post.path), headers=headers)
 
 
-def _headers(post: Post) -> dict[str, str]:
-    return {
+async def _headers(post: Post, session: SessionDep, settings: SettingsDep) -> dict[str, str]:
+    headers = {
         "Content-Language": post.language,
         "Last-Modified": format_datetime(post.updated_at, usegmt=True),
         "Vary": "Accept",
     }
+    languages = await translations.hreflang(session, post, site_url=settings.site_url)
+    links = ", ".join(f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages)
+    if links and len(links) <= _LONGEST_LINK:
+        headers["Link"] = links
+    return headers
+
+
+async def _translations(
+    post: Post, query: TranslationQuery, paginator: PaginatorDep, settings: SettingsDep
+) -> Page[TranslationOut]:
+    statement = queries.translations(post, datetime.now(UTC)).options(*queries.shown(TranslationOut))
+    page = await paginator.page(statement, query, "language", queries.TRANSLATION_SORTS)
+    return Page[TranslationOut].of(page, site_url=settings.site_url)
 
 
 @posts.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
@@ -86,15 +110,26 @@ async def list_posts(
 
 
 @posts.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
-async def get_post_html(post: PublishedPost, settings: SettingsDep) -> HTMLResponse:
+async def get_post_html(post: PublishedPost, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
     """One post as a plain HTML page."""
-    return _html(post, settings)
+    return await _html(post, session, settings)
 
 
 @posts.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
-async def get_post_markdown(post: PublishedPost, session: SessionDep) -> MarkdownResponse:
+async def get_post_markdown(post: PublishedPost, session: SessionDep, settings: SettingsDep) -> MarkdownResponse:
     """One post as it was written."""
-    return await _markdown(post, session)
+    return await _markdown(post, session, settings)
+
+
+@posts.get("/{slug}/translations", responses=problems(PostNotFound, InvalidCursor))
+async def list_post_translations(
+    post: PublishedPost,
+    query: Annotated[TranslationQuery, Query()],
+    paginator: PaginatorDep,
+    settings: SettingsDep,
+) -> Page[TranslationOut]:
+    """The same post in other languages, as far as it is published in them."""
+    return await _translations(post, query, paginator, settings)
 
 
 @posts.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
@@ -118,15 +153,26 @@ async def list_pages(
 
 
 @pages.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
-async def get_page_html(page: PublishedPage, settings: SettingsDep) -> HTMLResponse:
+async def get_page_html(page: PublishedPage, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
     """One page as a plain HTML page."""
-    return _html(page, settings)
+    return await _html(page, session, settings)
 
 
 @pages.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
-async def get_page_markdown(page: PublishedPage, session: SessionDep) -> MarkdownResponse:
+async def get_page_markdown(page: PublishedPage, session: SessionDep, settings: SettingsDep) -> MarkdownResponse:
     """One page as it was written."""
-    return await _markdown(page, session)
+    return await _markdown(page, session, settings)
+
+
+@pages.get("/{slug}/translations", responses=problems(PostNotFound, InvalidCursor))
+async def list_page_translations(
+    page: PublishedPage,
+    query: Annotated[TranslationQuery, Query()],
+    paginator: PaginatorDep,
+    settings: SettingsDep,
+) -> Page[TranslationOut]:
+    """The same page in other languages, as far as it is published in them."""
+    return await _translations(page, query, paginator, settings)
 
 
 @pages.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)

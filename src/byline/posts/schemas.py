@@ -68,6 +68,11 @@ class PostCreate(Input):
     meta_title: ShortText | None = None
     meta_description: Excerpt | None = None
     custom: Custom = Field({})
+    translation_of: UUID | None = Field(
+        None,
+        description="The post that it is a translation of. Of one that is a translation itself, its original.",
+        json_schema_extra={"examples": [None]},
+    )
     message: ShortText | None = Field(None, description="A note on this version, for the desk.")
 
 
@@ -91,6 +96,7 @@ class PostUpdate(Input):
     meta_title: ShortText | None | MISSING = MISSING
     meta_description: Excerpt | None | MISSING = MISSING
     custom: Custom | MISSING = MISSING
+    translation_of: UUID | None | MISSING = Field(MISSING, json_schema_extra={"examples": [None]})
     message: ShortText | None = Field(None, description="A note on this version, for the desk.")
 
 
@@ -121,6 +127,7 @@ class PostContent(BaseModel):
     meta_title: str | None
     meta_description: str | None
     custom: dict[str, JsonValue]
+    translation_of: UUID | None = None  # older revisions have none
 
 
 class TocEntry(Output):
@@ -229,6 +236,7 @@ class PostDraft(Output):
     meta_title: str | None
     meta_description: str | None
     custom: dict[str, JsonValue]
+    translation_of: UUID | None
     version: int = Field(description="The number of the newest revision, and the ETag.", examples=[7])
     live_version: int | None = Field(description="The revision that readers see; null while none is live.")
     published_at: datetime | None
@@ -289,6 +297,21 @@ class ManagedPostQuery(PostFilters):
     kind: Kind | None = None
     status: Status | None = None
     sort: Literal["-updated_at", "updated_at", "-created_at", "created_at", "title", "-title"] = "-updated_at"
+
+
+class TranslationQuery(PageQuery):
+    pass
+
+
+class TranslationOut(Output):
+    """The same article in another language."""
+
+    id: UUID
+    language: str = Field(examples=["fr"])
+    slug: str = Field(examples=["comment-mesurer"])
+    url: SiteUrl = Field(validation_alias="path")
+    title: str = Field(examples=["Comment mesurer"])
+    is_original: bool = Field(description="Whether the others are translations of it.")
 
 
 class RevisionQuery(PageQuery):

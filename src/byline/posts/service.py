@@ -18,7 +18,7 @@ from byline.core.errors import Conflict, Forbidden, Invalid, NotFound
 from byline.core.events import Shown
 from byline.core.markdown import RENDERER_VERSION, render
 from byline.core.slugs import free_slug, slug_from
-from byline.posts import addresses
+from byline.posts import addresses, translations
 from byline.posts.models import Post, PostAuthor, PostTag, Revision, Status
 from byline.posts.queries import revision
 from byline.posts.schemas import PostContent, PostCreate, PostUpdate
@@ -54,7 +54,7 @@ class PublishedByOthers(Forbidden):
 
 class UnknownReference(Invalid):
     code = "unknown_reference"
-    title = "A tag, an author or the series is not there"
+    title = "A tag, an author, the series or the original is not there"
 
 
 async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | None, language: str) -> Post:
@@ -67,7 +67,7 @@ async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | Non
         own = await session.scalar(author_of_user(caller.user_id)) if caller is not None else None
         fields["authors"] = [] if own is None else [str(own.id)]
     fields["language"] = new.language or language
-    content = PostContent.model_validate(await _resolve(session, fields))
+    content = PostContent.model_validate(await _resolve(session, fields, new.kind))
     post = Post(kind=new.kind, status=Status.DRAFT, version=1)
     await show(session, post, content)
     await record(session, "post.created", post, {}, content, caller=caller, message=new.message)
@@ -77,13 +77,18 @@ async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | Non
 async def update(session: AsyncSession, post: Post, changes: PostUpdate, *, caller: Caller | None) -> Post:
     """A new revision; of a live post, readers see it once it is published. Raises SlugTaken, UnknownReference."""
     newest = await newest_content(session, post)
-    content = await changed_content(session, newest, changes)
+    content = await changed_content(session, post, newest, changes)
     return await save(session, post, newest, content, caller=caller, message=changes.message)
 
 
-async def changed_content(session: AsyncSession, content: PostContent, changes: PostUpdate) -> PostContent:
-    """Raises UnknownReference."""
-    changed = await _resolve(session, changes.model_dump(exclude={"message"}))
+async def changed_content(session: AsyncSession, post: Post, content: PostContent, changes: PostUpdate) -> PostContent:
+    """Raises UnknownReference, HasTranslations."""
+    changed = await _resolve(session, changes.model_dump(exclude={"message"}), post.kind)
+    original = changed.get("translation_of")
+    if original not in {None, content.translation_of} and await translations.has_translations(session, post.id):
+        raise translations.HasTranslations()
+    if original == post.id:
+        raise UnknownReference("a post is no translation of itself", pointer="/translation_of")
     return PostContent.model_validate({**content.model_dump(), **changed})
 
 
@@ -213,8 +218,8 @@ def _there(post: Post, column: InstrumentedAttribute[UUID], ids: Sequence[UUID])
     return select(literal(post.id), column, place).where(column.in_(ids))
 
 
-async def _resolve(session: AsyncSession, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields with ids for the tags, the authors and the series that they name. Raises UnknownReference."""
+async def _resolve(session: AsyncSession, fields: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The fields with the ids of all that they name. Raises UnknownReference."""
     resolved = dict(fields)
     if "tags" in fields:
         resolved["tags"] = await _ids(session, Tag, fields["tags"], "/tags")
@@ -222,6 +227,10 @@ async def _resolve(session: AsyncSession, fields: dict[str, Any]) -> dict[str, A
         resolved["authors"] = await _ids(session, Author, fields["authors"], "/authors")
     if fields.get("series") is not None:
         resolved["series"] = (await _ids(session, Series, [fields["series"]], "/series"))[0]
+    if fields.get("translation_of") is not None:
+        resolved["translation_of"] = await translations.original_of(session, fields["translation_of"], kind)
+        if resolved["translation_of"] is None:
+            raise UnknownReference(f"there is no such {kind}", pointer="/translation_of")
     return resolved
 
 

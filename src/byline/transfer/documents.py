@@ -58,6 +58,8 @@ class Document:
     authors: tuple[ImportedAuthor, ...] = ()
     language: str | None = None
     """BCP 47, as in `de` or `pt-BR`."""
+    translation_of: str | None = None
+    """The path of the same document in its first language, which is read before this one."""
     aliases: tuple[str, ...] = ()
     """Former addresses: each starts with `/`, is more than `/`, and keeps its query string."""
     canonical_url: str | None = None

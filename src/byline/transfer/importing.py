@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
@@ -23,7 +24,7 @@ from byline.authors.schemas import AuthorCreate
 from byline.core.errors import BylineError
 from byline.core.schemas import WebAddress
 from byline.core.slugs import free_slug
-from byline.posts import publishing, service
+from byline.posts import publishing, service, translations
 from byline.posts.models import Post, Visibility
 from byline.posts.schemas import PostCreate, PostPublish, PostUpdate
 from byline.redirects import service as redirects
@@ -91,6 +92,10 @@ async def _save(
         return Outcome.UNCHANGED, ()
     notes = list(document.notes)
     fields = await _fields(session, document, notes)
+    post_id = None if known is None else known.post_id
+    fields["translation_of"] = await _original(
+        session, source, document, post_id, fields["language"] or language, notes
+    )
     if known is None:
         fields["slug"] = await _slug(session, document, None, notes)
         new = PostCreate(kind=document.kind, message=f"Imported from {document.path}", **fields)
@@ -117,6 +122,8 @@ async def _save(
 def _digest(document: Document) -> bytes:
     """Of all that was read: an author renamed in `authors.yml` changes the documents that they wrote."""
     stated = {name: value for name, value in dataclasses.asdict(document).items() if name != "notes"}
+    if document.translation_of is None:  # what was imported before there were translations has not changed
+        del stated["translation_of"]
     text = json.dumps(stated, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.blake2b(text.encode(), digest_size=32).digest()
 
@@ -162,6 +169,25 @@ async def _fields(session: AsyncSession, document: Document, notes: list[str]) -
         "meta_description": short("meta_description", document.meta_description, 2000),
         "custom": custom,
     }
+
+
+async def _original(
+    session: AsyncSession, source: str, document: Document, post_id: UUID | None, language: str, notes: list[str]
+) -> UUID | None:
+    """The post that the document is a translation of, as far as the two go together."""
+    if document.translation_of is None:
+        return None
+    file = await session.get(ImportedFile, (source, document.translation_of))
+    original = None if file is None else await translations.original_of(session, file.post_id, document.kind)
+    if original is None or original == post_id:
+        notes.append(f"{document.translation_of}, which it translates, is not there as a {document.kind}")
+    elif await translations.is_taken(session, original, language, besides=post_id):
+        notes.append(f"another translation of {document.translation_of} is in {language}: not linked")
+    elif post_id is not None and await translations.has_translations(session, post_id):
+        notes.append("others are translations of it: not linked to another")
+    else:
+        return original
+    return None
 
 
 async def _slug(session: AsyncSession, document: Document, post: Post | None, notes: list[str]) -> str:

@@ -87,6 +87,7 @@ def document(source: Source, matter: FrontMatter, site: Site, notes: list[str]) 
         tags=read_tags(fields, source.path, site),
         authors=read_authors(fields, source.path, site),
         language=fields.take(_language, "lang", "language", "locale") or source.language or site.language,
+        translation_of=source.translation_of,
         aliases=_aliases(fields),
         canonical_url=fields.take(absolute, *anywhere("canonical", "canonicalurl")),
         series=series,

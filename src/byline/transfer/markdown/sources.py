@@ -42,6 +42,10 @@ class Source:
     """The file's name without its ending and the mark of its language."""
     language: str | None
     """As a folder or the file's name says it."""
+    key: str = ""
+    """The path without ending, and without what names the language: the same for all translations of a document."""
+    translation_of: str | None = None
+    """The path of the same document in its first language."""
 
     @property
     def folders(self) -> list[str]:
@@ -63,7 +67,7 @@ class Source:
 class Folder:
     site: Site
     entries: tuple[Source | Skipped | Unreadable, ...]
-    """In the order of their paths. What is no Source will not be read, for the reason it gives."""
+    """In the order of their paths, translations last. What is no Source will not be read, for the reason it gives."""
 
 
 def find_sources(folder: Path) -> Folder:
@@ -73,7 +77,7 @@ def find_sources(folder: Path) -> Folder:
     site, problems = find_site(folder)
     walk = _Walk(folder, site)
     others: list[Skipped | Unreadable] = [*problems, *walk.run()]
-    sources = list(_sources(folder, walk.found, site))
+    sources = _with_originals(list(_sources(folder, walk.found, site)), site.language)
     left_out = dict(_left_out(sources, site))
     others += [Skipped(path, reason) for path, reason in left_out.items()]
     entries = [*(source for source in sources if source.path not in left_out), *others]
@@ -83,7 +87,7 @@ def find_sources(folder: Path) -> Folder:
         authors={**site.authors, **walk.authors},
         tags=walk.tags,
     )
-    return Folder(site, tuple(sorted(entries, key=lambda entry: entry.path)))
+    return Folder(site, tuple(sorted(entries, key=lambda entry: (_is_translation(entry), entry.path))))
 
 
 class _Walk:
@@ -207,7 +211,9 @@ def _sources(top: Path, paths: list[str], site: Site) -> Iterator[Source]:
             above, folder = place
             several = len(siblings[above]) > 1 or above == "i18n"
             by_folder = site.languages.get(folder.lower()) or (language_tag(folder) if several else None)
-        yield Source(path, top / path, (base if by_name else stem).rpartition("/")[2], by_name or by_folder)
+        bare = base if by_name else stem
+        key = _without_folder(bare, *place, site.above) if place and by_folder else site.above + bare
+        yield Source(path, top / path, bare.rpartition("/")[2], by_name or by_folder, key)
 
 
 def _language_place(site: Site, path: str) -> tuple[str, str] | None:
@@ -216,6 +222,26 @@ def _language_place(site: Site, path: str) -> tuple[str, str] | None:
     roots = {"i18n"} if folders[:1] == ["i18n"] else CONTENT_ROOTS | set(site.content)
     depth = next((depth for depth, folder in enumerate(folders) if folder not in roots), len(folders))
     return ("/".join(folders[:depth]), folders[depth]) if depth < len(folders) else None
+
+
+def _with_originals(sources: list[Source], language: str | None) -> list[Source]:
+    """Of each document one is the original: in the site's language, or none said, or that of the most documents."""
+    spread = Counter(source.language for source in sources)
+    documents: dict[str, dict[str | None, Source]] = defaultdict(dict)
+    for source in sources:
+        documents[source.key].setdefault(source.language or language, source)
+    originals: dict[str, str] = {}
+    for versions in documents.values():
+        first = max(versions, key=lambda version: (version == language, version is None, spread[version]))
+        others = (source.path for version, source in versions.items() if version != first)
+        originals |= dict.fromkeys(others, versions[first].path)
+    return [replace(source, translation_of=originals.get(source.path)) for source in sources]
+
+
+def _without_folder(stem: str, above: str, folder: str, root: str) -> str:
+    """The path without the folder of its language."""
+    rest = (root + stem).removeprefix(f"{above}/" if above else "").removeprefix(f"{folder}/")
+    return f"{above}/{rest}"
 
 
 def _left_out(sources: list[Source], site: Site) -> Iterator[tuple[str, str]]:
@@ -231,6 +257,10 @@ def _left_out(sources: list[Source], site: Site) -> Iterator[tuple[str, str]]:
             yield source.path, "a resource of the page in index.md beside it"
         elif source.path in of_repository:
             yield source.path, "about the repository: the documents here begin with front matter"
+
+
+def _is_translation(entry: Source | Skipped | Unreadable) -> bool:
+    return isinstance(entry, Source) and entry.translation_of is not None
 
 
 def _is_document(name: str) -> bool:

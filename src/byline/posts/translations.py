@@ -1,0 +1,78 @@
+"""One article in several languages: a translation names its original, and all that name one belong together.
+
+The original is part of what a revision holds, as tags and the series are: it is saved, compared, restored and
+published with the rest, so that readers are never led to a translation that the desk only thinks of.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
+
+from byline.core.errors import Conflict
+from byline.core.schemas import public_address
+from byline.core.uris import uri
+from byline.posts import queries
+from byline.posts.models import LIVE, Post, Visibility
+
+X_DEFAULT = "x-default"
+"""For readers of whichever other language (https://developers.google.com/search/docs/specialty/international)."""
+
+
+class LanguageTaken(Conflict):
+    code = "language_taken"
+    title = "Another translation of the same article is live in this language"
+    constraints = ("uq_posts_translation",)
+
+
+class HasTranslations(Conflict):
+    code = "has_translations"
+    title = "Others are translations of this post, so it can be none of another"
+
+
+async def original_of(session: AsyncSession, named: UUID, kind: str) -> UUID | None:
+    """Of a translation, its original: so there are no chains. None for what is not there, or of another kind."""
+    there = select(Post.id, Post.translation_of).where(Post.id == named, Post.kind == kind, Post.deleted_at.is_(None))
+    found = (await session.execute(there)).one_or_none()
+    return found and (found.translation_of or found.id)
+
+
+async def has_translations(session: AsyncSession, post_id: UUID) -> bool:
+    others = exists().where(Post.translation_of == post_id, Post.deleted_at.is_(None), Post.id != post_id)
+    return bool(await session.scalar(select(others)))
+
+
+async def is_taken(session: AsyncSession, original: UUID, language: str, *, besides: UUID | None) -> bool:
+    """Whether another live post of the same group is in this language, as `LanguageTaken` would say."""
+    rivals = exists().where(
+        func.coalesce(Post.translation_of, Post.id) == original,
+        func.lower(Post.language) == language.lower(),
+        Post.deleted_at.is_(None),
+        Post.status.in_(LIVE),
+        Post.id.is_distinct_from(besides),
+    )
+    return bool(await session.scalar(select(rivals)))
+
+
+async def hreflang(session: AsyncSession, post: Post, *, site_url: str) -> list[tuple[str, str]]:
+    """Pairs of a language and an address: its own first, and the original's once more for all other languages.
+
+    Of a post whose `is_translated` is known. Empty without translations, and for what is unlisted: who lists one of
+    them has to list all.
+    """
+    if post.visibility != Visibility.PUBLIC or not post.is_translated:
+        return []
+    columns = load_only(Post.kind, Post.slug, Post.language, Post.translation_of, raiseload=True)
+    statement = queries.translations(post, datetime.now(UTC)).options(columns).order_by(Post.language)
+    others = (await session.scalars(statement)).all()
+    return links([post, *others], site_url=site_url) if others else []
+
+
+def links(posts: Sequence[Post], *, site_url: str) -> list[tuple[str, str]]:
+    """Of the members of one group."""
+    found = [(post.language, uri(public_address(post.path, site_url))) for post in posts]
+    original = next((address for post, (_, address) in zip(posts, found, strict=True) if post.is_original), None)
+    return [*found, *([] if original is None else [(X_DEFAULT, original)])]
