@@ -19,9 +19,10 @@ from byline.core import events, jobs
 from byline.core.events import Event
 from byline.jobs.tasks import prune
 from byline.passkeys.models import Passkey
-from byline.posts import previews, publishing
+from byline.posts import previews, publishing, review_comments, reviewing
 from byline.posts import service as posts
 from byline.posts.models import Post
+from byline.posts.review_schemas import NewReviewComment, ReviewNote
 from byline.posts.schemas import PostCreate, PostPublish, PreviewLinkCreate
 from byline.redirects import service as redirects
 from byline.redirects.schemas import RedirectCreate
@@ -105,6 +106,18 @@ GET    /v1/manage/posts/{post_id}/revisions/{number}/diff         401 200 200 20
 GET    /v1/manage/posts/{post_id}/revisions/{number}/diff own     401 200 200 200 200 200 403 200 403 401 401 403
 POST   /v1/manage/posts/{post_id}/revisions/{number}/restore      401 200 200 200 404 404 403 200 403 401 401 403
 POST   /v1/manage/posts/{post_id}/revisions/{number}/restore own  401 200 200 200 200 200 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/submit          401 200 200 200 404 404 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/submit own      401 200 200 200 200 200 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/approve         401 200 200 200 404 403 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/approve own     401 200 200 200 403 403 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/request-changes 401 200 200 200 404 403 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/request-changes own 401 200 200 200 403 403 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/review-comments 401 200 200 200 404 404 403 200 403 401 401 403
+GET    /v1/manage/posts/{post_id}/review-comments own 401 200 200 200 200 200 403 200 403 401 401 403
+POST   /v1/manage/posts/{post_id}/review-comments 401 201 201 201 404 404 403 201 403 401 401 403
+POST   /v1/manage/posts/{post_id}/review-comments own 401 201 201 201 201 201 403 201 403 401 401 403
+PATCH  /v1/manage/posts/{post_id}/review-comments/{comment_id} 401 200 200 200 404 404 403 200 403 401 401 403
+PATCH  /v1/manage/posts/{post_id}/review-comments/{comment_id} own 401 200 200 200 200 200 403 200 403 401 401 403
 GET    /v1/manage/authors                        401 200 200 200 200 200 403 200 403 401 401 403
 POST   /v1/manage/authors                        401 201 201 201 403 403 403 201 403 401 401 403
 GET    /v1/manage/authors/{author_id}            401 200 200 200 200 200 403 200 403 401 401 403
@@ -168,6 +181,8 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/manage/posts/{post_id}": {"title": "New"},
     "POST /v1/manage/posts/{post_id}/merge": {"base": 1, "changes": {"title": "New"}},
     "PATCH /v1/manage/posts/{post_id}/revisions/{number}": {"name": "New"},
+    "POST /v1/manage/posts/{post_id}/review-comments": {"text": "New"},
+    "PATCH /v1/manage/posts/{post_id}/review-comments/{comment_id}": {"resolved": True},
     "POST /v1/manage/authors": {"name": "New"},
     "PATCH /v1/manage/authors/{author_id}": {"name": "New"},
     "POST /v1/manage/tags": {"name": "New"},
@@ -203,6 +218,24 @@ async def _trashed(session: AsyncSession, of: User) -> UUID:
     post = await session.get_one(Post, await _post(session, of))
     await posts.trash(session, post, caller=None)
     return post.id
+
+
+async def _draft(session: AsyncSession, of: User) -> UUID:
+    caller = Caller(of.id, of.name, Role(of.role), frozenset())
+    return (await posts.create(session, PostCreate(title="A draft"), caller=caller, language="en")).id
+
+
+async def _submitted(session: AsyncSession, of: User) -> UUID:
+    post = await session.get_one(Post, await _draft(session, of))
+    await reviewing.submit(session, post, ReviewNote(), caller=None)
+    return post.id
+
+
+async def _review_comment(session: AsyncSession, of: User) -> UUID:
+    """On the post that was made last, which the same request names."""
+    post = (await session.scalars(select(Post).order_by(Post.id.desc()).limit(1))).one()
+    caller = Caller(of.id, of.name, Role(of.role), frozenset())
+    return (await review_comments.create(session, post, NewReviewComment(text="New"), caller=caller)).id
 
 
 async def _preview_link(session: AsyncSession, of: User) -> UUID:
@@ -290,6 +323,10 @@ SUBJECTS: dict[str, Make] = {
     "POST /v1/manage/posts/{post_id}/restore": _trashed,
     "GET /v1/manage/trash/{post_id}": _trashed,
     "DELETE /v1/manage/trash/{post_id}": _trashed,
+    "POST /v1/manage/posts/{post_id}/submit": _draft,
+    "POST /v1/manage/posts/{post_id}/approve": _submitted,
+    "POST /v1/manage/posts/{post_id}/request-changes": _submitted,
+    "comment_id": _review_comment,
     "link_id": _preview_link,
     "redirect_id": _redirect,
     "number": _number,

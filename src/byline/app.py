@@ -48,7 +48,7 @@ from byline.oidc import routes as oidc
 from byline.oidc.provider import Provider
 from byline.passkeys import routes as passkeys
 from byline.posts import manage as manage_posts
-from byline.posts import manage_previews, manage_revisions, manage_trash
+from byline.posts import manage_previews, manage_reviews, manage_revisions, manage_trash
 from byline.posts import routes as posts
 from byline.privacy import account as own_data
 from byline.privacy import manage as manage_data
@@ -74,6 +74,7 @@ MANAGEMENT = (
     *(manage_posts.router, manage_authors.router, manage_tags.router, manage_series.router),
     *(manage_accounts.users, manage_accounts.api_keys, manage_links.router, manage_data.router),
     *(manage_revisions.router, manage_trash.router, manage_previews.router, manage_redirects.router),
+    manage_reviews.router,
     *(manage_audit.router, manage_jobs.router, manage_events.router, manage_webhooks.router),
 )
 AROUND = (feeds.router, changes.router, health.router, well_known.router)

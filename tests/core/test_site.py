@@ -7,6 +7,7 @@ async def test_the_publication_describes_itself(client: httpx.AsyncClient) -> No
         "description": "",
         "url": "https://blog.example",
         "language": "en",
+        "time_zone": "UTC",
         "feeds": {
             "rss": "https://blog.example/feed.xml",
             "atom": "https://blog.example/atom.xml",

@@ -314,6 +314,7 @@ def test_every_table_of_a_users_own_is_known() -> None:
         "passkeys": "CASCADE",
         "preview_links": "SET NULL",
         "recovery_codes": "CASCADE",
+        "review_comments": "SET NULL",
         "revisions": "SET NULL",
         "sessions": "CASCADE",
         "tickets": "CASCADE",

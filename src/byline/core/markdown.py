@@ -81,6 +81,23 @@ def render(source: str) -> Rendered:
     )
 
 
+def section(html: str, heading: str) -> str | None:
+    """The text under the heading of this id, up to the next one that is as high; None where there is none.
+
+    `html` is what `render` has made; the text is as `Rendered.text`.
+    """
+    begin, level = None, 0
+    for tag in _TAG.finditer(html):
+        if tag[2] not in HEADINGS or tag[1]:
+            continue
+        if begin is not None and int(tag[2][1]) <= level:
+            return _Reading(html[begin : tag.start()]).text()
+        anchor = _ID.search(tag[3])
+        if begin is None and anchor is not None and unescape(anchor[1]) == heading:
+            begin, level = tag.start(), int(tag[2][1])
+    return None if begin is None else _Reading(html[begin:]).text()
+
+
 def unsanitised(source: str) -> str:
     """The HTML with everything that the author put in it: never to be shown."""
     source = printable(source)

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
     model_validator,
 )
@@ -165,6 +166,38 @@ Moment = Annotated[
     Field(examples=["2026-03-01T09:00:00Z"]),
 ]
 """A point in time (RFC 3339), with its zone; kept in UTC."""
+
+
+def _check_time_of_day(value: Any) -> Any:
+    # Pydantic alone would take a date for its midnight.
+    if isinstance(value, str) and len(value) < len("2026-03-01T09:00"):
+        raise ValueError("must be a time such as 2026-03-01T09:00:00Z, or 2026-03-01T09:00:00 in the zone of the site")
+    return _check_rfc3339(value)
+
+
+def _check_wall_clock(value: datetime) -> datetime:
+    if value.tzinfo is not None:
+        return _to_utc(value)
+    _to_utc(value.replace(tzinfo=UTC))
+    return value
+
+
+WallClock = Annotated[
+    datetime,
+    BeforeValidator(_check_time_of_day),
+    AfterValidator(_check_wall_clock),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [
+                {"format": "date-time"},
+                {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?$"},
+            ],
+            "examples": ["2026-03-01T09:00:00Z", "2026-03-01T09:00:00"],
+        }
+    ),
+]
+"""A `Moment`; or without an offset what clocks show in the site's zone, of which `core.zones.moment` makes one."""
 
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AliasChoices,
@@ -22,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from byline.core.mailbox import mailbox
+from byline.core.zones import zone_of
 
 DEVELOPMENT_SECRET = "development-only: not a secret"
 
@@ -118,6 +120,12 @@ class Settings(BaseSettings):
     site_title: str = Field("Byline", description="The name of the publication, in `/v1/site` and the feeds.")
     site_description: str = Field("", description="One sentence about the publication.")
     site_language: str = Field("en", description="The language of posts that name none (BCP 47).")
+    site_time_zone: str = Field(
+        "UTC", description="The zone of times that are written without an offset, as IANA names it: `Europe/Berlin`."
+    )
+    approval_required: bool = Field(
+        False, description="Whether only what was approved may be published or scheduled. Imports need no approval."
+    )
     secret_key: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET),
         description="Signs cursors and links in mails, and encrypts second factors and webhook secrets; at least 32 "
@@ -262,6 +270,11 @@ class Settings(BaseSettings):
     def _check_mail_from(cls, value: str | None) -> str | None:
         return mailbox(value) if value else None
 
+    @field_validator("site_time_zone")
+    @classmethod
+    def _check_site_time_zone(cls, value: str) -> str:
+        return zone_of(value).key
+
     @field_validator("site_url", "account_url")
     @classmethod
     def _without_trailing_slash(cls, value: str) -> str:
@@ -273,3 +286,7 @@ class Settings(BaseSettings):
         if self.environment is Environment.PRODUCTION and (secret == DEVELOPMENT_SECRET or len(secret) < 32):
             raise ValueError("production needs BYLINE_SECRET_KEY: at least 32 characters of your own")
         return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return zone_of(self.site_time_zone)

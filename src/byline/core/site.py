@@ -20,6 +20,9 @@ class SiteOut(Output):
     description: str
     url: str = Field(examples=["https://example.com"])
     language: str = Field(examples=["en"])
+    time_zone: str = Field(
+        description="In which times without an offset are read, as IANA names it.", examples=["Europe/Berlin"]
+    )
     feeds: Feeds
 
 
@@ -32,5 +35,6 @@ async def get_site(settings: SettingsDep) -> SiteOut:
         description=settings.site_description,
         url=url,
         language=settings.site_language,
+        time_zone=settings.site_time_zone,
         feeds=Feeds(rss=f"{url}/feed.xml", atom=f"{url}/atom.xml", json_feed=f"{url}/feed.json"),
     )

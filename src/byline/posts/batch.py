@@ -13,23 +13,28 @@ from byline.core.deps import Precondition
 from byline.core.errors import BylineError, Conflict
 from byline.core.http import version_etag
 from byline.core.problems import Problem, problem_of, refusal_of
+from byline.core.settings import Settings
 from byline.core.slugs import reserve, slug_from
-from byline.posts import publishing, queries, service
+from byline.posts import publishing, queries, reviewing, service
 from byline.posts.batch_schemas import (
+    BatchApprove,
     BatchCreate,
     BatchDelete,
     BatchOut,
     BatchPublish,
+    BatchRequestChanges,
     BatchResult,
+    BatchSubmit,
     BatchUnpublish,
     BatchUpdate,
     Operation,
     PostBatch,
 )
-from byline.posts.deps import get_editable_post, get_publishable_post, get_trashable_post
+from byline.posts.deps import get_editable_post, get_publishable_post, get_reviewable_post, get_trashable_post
 from byline.posts.models import Post
 
-_PUBLISHING = (BatchPublish, BatchUnpublish)
+_REVIEWING = (BatchApprove, BatchRequestChanges)
+_PUBLISHING = (BatchPublish, BatchUnpublish, *_REVIEWING)
 
 
 class BatchFailed(Conflict):
@@ -39,7 +44,9 @@ class BatchFailed(Conflict):
     title = "One of the operations failed, so none was done"
 
 
-async def run(session: AsyncSession, batch: PostBatch, caller: Caller, *, language: str, instance: str) -> BatchOut:
+async def run(
+    session: AsyncSession, batch: PostBatch, caller: Caller, *, settings: Settings, instance: str
+) -> BatchOut:
     """What is not atomic goes on after an operation that failed. Raises ScopeMissing, BatchFailed."""
     publishing = any(isinstance(operation, _PUBLISHING) for operation in batch.operations)
     writing = not all(isinstance(operation, _PUBLISHING) for operation in batch.operations)
@@ -49,7 +56,7 @@ async def run(session: AsyncSession, batch: PostBatch, caller: Caller, *, langua
     for index, operation in enumerate(batch.operations):
         try:
             async with nullcontext() if batch.atomic else session.begin_nested():
-                status, post = await _do(session, operation, caller, language)
+                status, post = await _do(session, operation, caller, settings)
                 results.append(_result(index, operation, status, post))
         except (BylineError, DBAPIError) as error:
             refusal = error if isinstance(error, BylineError) else refusal_of(error)
@@ -80,18 +87,30 @@ async def _lock(session: AsyncSession, batch: PostBatch, caller: Caller) -> None
         await session.execute(named.with_only_columns(Post.id).order_by(Post.id).with_for_update())
 
 
-async def _do(session: AsyncSession, operation: Operation, caller: Caller, language: str) -> tuple[HTTPStatus, Post]:
+async def _do(
+    session: AsyncSession, operation: Operation, caller: Caller, settings: Settings
+) -> tuple[HTTPStatus, Post]:
     if isinstance(operation, BatchCreate):
-        return HTTPStatus.CREATED, await service.create(session, operation.body, caller=caller, language=language)
+        made = await service.create(session, operation.body, caller=caller, language=settings.site_language)
+        return HTTPStatus.CREATED, made
     load = get_publishable_post if isinstance(operation, _PUBLISHING) else get_editable_post
     post = await load(operation.id, caller, Precondition(operation.if_match), session)
+    if isinstance(operation, _REVIEWING):
+        post = await get_reviewable_post(post, caller)
     match operation:
         case BatchUpdate(body=changes):
             await service.update(session, post, changes, caller=caller)
         case BatchPublish(body=wish):
-            await publishing.publish(session, post, wish, caller=caller)
+            zone, approval_required = settings.zone, settings.approval_required
+            await publishing.publish(session, post, wish, caller=caller, zone=zone, approval_required=approval_required)
         case BatchUnpublish():
             await publishing.unpublish(session, post, caller=caller)
+        case BatchSubmit(body=note):
+            await reviewing.submit(session, post, note, caller=caller)
+        case BatchApprove(body=note):
+            await reviewing.approve(session, post, note, caller=caller)
+        case BatchRequestChanges(body=request):
+            await reviewing.request_changes(session, post, request, caller=caller)
         case BatchDelete():
             await service.trash(session, await get_trashable_post(post, caller), caller=caller)
             return HTTPStatus.NO_CONTENT, post

@@ -6,6 +6,7 @@ from pydantic import Field, WrapValidator
 
 from byline.core.problems import Problem
 from byline.core.schemas import Input, Output
+from byline.posts.review_schemas import ChangesRequest, ReviewNote
 from byline.posts.schemas import PostCreate, PostPublish, PostUpdate
 
 
@@ -39,12 +40,30 @@ class BatchDelete(_OfOne):
     op: Literal["delete"]
 
 
+class BatchSubmit(_OfOne):
+    op: Literal["submit"]
+    body: ReviewNote = ReviewNote()
+
+
+class BatchApprove(_OfOne):
+    op: Literal["approve"]
+    body: ReviewNote = ReviewNote()
+
+
+class BatchRequestChanges(_OfOne):
+    op: Literal["request-changes"]
+    body: ChangesRequest = ChangesRequest()
+
+
 _BY_OP: dict[object, type[Input]] = {
     "create": BatchCreate,
     "update": BatchUpdate,
     "publish": BatchPublish,
     "unpublish": BatchUnpublish,
     "delete": BatchDelete,
+    "submit": BatchSubmit,
+    "approve": BatchApprove,
+    "request-changes": BatchRequestChanges,
 }
 
 
@@ -56,7 +75,14 @@ def _by_op(value: Any, validate: Callable[[Any], Any]) -> Any:
 
 
 Operation = Annotated[
-    BatchCreate | BatchUpdate | BatchPublish | BatchUnpublish | BatchDelete,
+    BatchCreate
+    | BatchUpdate
+    | BatchPublish
+    | BatchUnpublish
+    | BatchDelete
+    | BatchSubmit
+    | BatchApprove
+    | BatchRequestChanges,
     Field(discriminator="op"),
     WrapValidator(_by_op),
 ]

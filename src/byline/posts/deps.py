@@ -10,8 +10,10 @@ from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, SessionDep, SettingsDep
 from byline.core.http import version_etag
 from byline.posts import drafts, policy, queries, revisions
-from byline.posts.models import Kind, Post, PreviewLink, Revision
+from byline.posts.models import Kind, Post, PreviewLink, ReviewComment, Revision
 from byline.posts.previews import PreviewLinkNotFound
+from byline.posts.review_comments import CommentNotFound
+from byline.posts.reviewing import ReviewedByOthers
 from byline.posts.revision_schemas import MOST_REVISIONS
 from byline.posts.schemas import PostDraft, PostOut
 from byline.posts.service import PostNotFound, PublishedByOthers
@@ -92,6 +94,26 @@ async def get_trashable_post(post: EditablePost, caller: PostWriter) -> Post:
 
 
 TrashablePost = Annotated[Post, Depends(get_trashable_post)]
+
+
+async def get_reviewable_post(post: PublishablePost, caller: PostPublisher) -> Post:
+    if not policy.may_review(caller):
+        raise ReviewedByOthers()
+    return post
+
+
+ReviewablePost = Annotated[Post, Depends(get_reviewable_post)]
+
+
+async def get_editable_review_comment(comment_id: UUID, post: LockedPost, session: SessionDep) -> ReviewComment:
+    """Of a post that is locked until the transaction ends."""
+    comment = await session.scalar(queries.comments(post.id).where(ReviewComment.id == comment_id))
+    if comment is None:
+        raise CommentNotFound()
+    return comment
+
+
+EditableReviewComment = Annotated[ReviewComment, Depends(get_editable_review_comment)]
 
 
 async def get_trashed_post(post_id: UUID, caller: PostReader, session: SessionDep) -> Post:

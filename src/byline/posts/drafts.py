@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from byline.authors.models import Author
 from byline.authors.schemas import AuthorRef
@@ -14,9 +15,9 @@ from byline.core.errors import NotFound
 from byline.core.markdown import Rendered, render
 from byline.core.schemas import public_address
 from byline.posts.merging import same_json
-from byline.posts.models import Post, Status, path_of
+from byline.posts.models import Post, Revision, Status, path_of
 from byline.posts.queries import revision
-from byline.posts.schemas import PostContent, PostDraft, SeriesPlace, TocEntry
+from byline.posts.schemas import PostContent, PostDraft, ReviewOut, SeriesPlace, TocEntry
 from byline.posts.service import newest_content
 from byline.series.models import Series
 from byline.tags.models import Tag
@@ -57,10 +58,23 @@ async def _draft(session: AsyncSession, post: Post, content: PostContent, *, is_
         url=public_address(path_of(post.kind, content.slug), site_url),
         cover=content.cover,
         version=post.version,
-        live_version=post.live_version,
+        live_version=post.current_live_version,
+        review=await _review(session, post),
         published_at=post.published_at,
+        expires_at=post.expires_at,
         created_at=post.created_at,
         updated_at=post.edited_at,
+    )
+
+
+async def _review(session: AsyncSession, post: Post) -> ReviewOut | None:
+    """Who reviewed it, when, and what they said, is what its revision says."""
+    if post.review is None or post.review_version is None:
+        return None
+    given = revision(post.id, post.review_version).options(joinedload(Revision.author))
+    reviewed = (await session.scalars(given)).one()
+    return ReviewOut.model_validate(
+        {**post.review, "by": reviewed.author, "at": reviewed.created_at, "message": reviewed.message}
     )
 
 

@@ -13,6 +13,7 @@ from byline.core.http import version_etag
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
+from byline.core.zones import NoSuchTime
 from byline.posts import batch, drafts, publishing, queries, service, translations
 from byline.posts.batch_schemas import BatchOut, PostBatch
 from byline.posts.deps import EditablePost, ManagedPost, PublishablePost, TrashablePost, newest_draft
@@ -31,6 +32,10 @@ router = APIRouter(prefix="/posts", tags=["Manage posts"], route_class=Idempoten
 
 _CONCURRENCY = (service.PostNotFound, StaleVersion, VersionRequired)
 _WRITING = (service.SlugTaken, service.UnknownReference, translations.HasTranslations)
+_PUBLISHING = (
+    *(service.SlugTaken, translations.LanguageTaken),
+    *(publishing.ApprovalRequired, publishing.UnfitExpiry, NoSuchTime),
+)
 
 
 @router.get("", responses=problems(InvalidCursor))
@@ -93,7 +98,7 @@ async def delete_post(post: TrashablePost, caller: PostWriter, session: SessionD
     await service.trash(session, post, caller=caller)
 
 
-@router.post("/{post_id}/publish", responses=problems(*_CONCURRENCY, service.SlugTaken, translations.LanguageTaken))
+@router.post("/{post_id}/publish", responses=problems(*_CONCURRENCY, *_PUBLISHING))
 async def publish_post(
     post: PublishablePost,
     caller: PostPublisher,
@@ -102,8 +107,15 @@ async def publish_post(
     response: Response,
     wish: Annotated[PostPublish | None, Body()] = None,
 ) -> PostDraft:
-    """Show readers the newest revision, now or at a time to come."""
-    await publishing.publish(session, post, wish or PostPublish(), caller=caller)
+    """Show readers the newest revision, now or at a time to come, and for as long as you say."""
+    await publishing.publish(
+        session,
+        post,
+        wish or PostPublish(),
+        caller=caller,
+        zone=settings.zone,
+        approval_required=settings.approval_required,
+    )
     return await newest_draft(post, session, settings, response)
 
 
@@ -131,6 +143,7 @@ async def batch_posts(
 ) -> BatchOut:
     """Up to 100 changes at once, in order: all of them or, where it is not `atomic`, as many as succeed.
 
-    The credential has to carry the scopes of all of them: `posts:publish` to publish and unpublish, `posts:write` else.
+    The credential has to carry the scopes of all of them: `posts:publish` to publish, unpublish, approve and request
+    changes, `posts:write` else.
     """
-    return await batch.run(session, wish, caller, language=settings.site_language, instance=request.url.path)
+    return await batch.run(session, wish, caller, settings=settings, instance=request.url.path)

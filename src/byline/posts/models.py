@@ -1,5 +1,6 @@
 """Posts and pages, who stands over them, what they are about, and every version of them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -22,10 +23,20 @@ class Kind(StrEnum):
 
 
 class Status(StrEnum):
+    """Where an article stands. The row keeps what readers have of it; `in_review` and `approved` come of its review."""
+
     DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
     SCHEDULED = "scheduled"
     PUBLISHED = "published"
     UNPUBLISHED = "unpublished"
+
+
+class ReviewState(StrEnum):
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
 
 
 class Visibility(StrEnum):
@@ -37,7 +48,10 @@ LIVE = (Status.SCHEDULED, Status.PUBLISHED)
 """What readers see once `published_at` has come: the schedule is this predicate, not a job."""
 
 
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+_STORED = (Status.DRAFT, Status.SCHEDULED, Status.PUBLISHED, Status.UNPUBLISHED)
+
+
+def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} in ({', '.join(repr(value.value) for value in values)})", name=column)
 
 
@@ -55,8 +69,11 @@ class Post(Row, Base):
     __tablename__ = "posts"
     __table_args__ = (
         _one_of("kind", Kind),
-        _one_of("status", Status),
+        _one_of("status", _STORED),
         _one_of("visibility", Visibility),
+        _one_of("review_state", ReviewState),
+        CheckConstraint("(review_state is null) = (review_version is null)", name="review_has_version"),
+        CheckConstraint("expires_at > published_at", name="expires_after_published"),
         CheckConstraint("status not in ('scheduled', 'published') or published_at is not null", name="live_has_date"),
         Index("uq_posts_kind_slug", "kind", "slug", unique=True, postgresql_where=text("deleted_at is null")),
         Index(
@@ -77,6 +94,16 @@ class Post(Row, Base):
             postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
         ),
         Index("ix_posts_due", "published_at", postgresql_where=text("deleted_at is null and status = 'scheduled'")),
+        Index(
+            "ix_posts_expiring",
+            "expires_at",
+            postgresql_where=text("deleted_at is null and status = 'published' and expires_at is not null"),
+        ),
+        Index(
+            "ix_posts_review_state",
+            "review_state",
+            postgresql_where=text("deleted_at is null and review_state is not null"),
+        ),
     )
 
     kind: Mapped[str]
@@ -107,6 +134,9 @@ class Post(Row, Base):
     version: Mapped[int]
     live_version: Mapped[int | None]
     deleted_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]  # the first moment at which readers do not see it any more
+    review_state: Mapped[str | None]
+    review_version: Mapped[int | None]  # the revision that was submitted, approved or sent back
     seen_slug: Mapped[str | None]  # that readers know it by, while no other post has taken it
     translation_of: Mapped[UUID | None]  # no foreign key: what has lost its original still belongs together
 
@@ -143,15 +173,49 @@ class Post(Row, Base):
         return self.live_version in {None, self.version}
 
     @property
+    def has_expired(self) -> bool:
+        """Whether it was live until its time was over: so it is, before that is announced."""
+        return self.is_live and self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
+    @property
+    def review(self) -> dict[str, Any] | None:
+        """Where the newest revision stands with the editors: an approval counts for the revision that it was given for.
+
+        What was saved since is in review again.
+        """
+        if self.review_state is None:
+            return None
+        is_void = self.review_state == ReviewState.APPROVED and self.review_version != self.version
+        return {"state": ReviewState.IN_REVIEW if is_void else self.review_state, "revision": self.review_version}
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the newest revision is the one that was approved."""
+        return self.review_state == ReviewState.APPROVED and self.review_version == self.version
+
+    @property
     def current_status(self) -> str:
-        """The status as of now: what was scheduled is published once its time has come."""
-        if self.status == Status.SCHEDULED and self.published_at is not None and self.published_at <= datetime.now(UTC):
-            return Status.PUBLISHED
-        return self.status
+        """The status as of now: what was scheduled is published once its time has come, and no more once it is over.
+
+        Of what readers do not and will not see, it is that of its review.
+        """
+        if self.is_live and not self.has_expired:
+            is_here = self.published_at is not None and self.published_at <= datetime.now(UTC)
+            return Status.PUBLISHED if is_here else self.status
+        if self.review is not None and self.review["state"] != ReviewState.CHANGES_REQUESTED:
+            return Status(self.review["state"])
+        return Status.UNPUBLISHED if self.is_live else self.status
+
+    @property
+    def current_live_version(self) -> int | None:
+        return None if self.has_expired else self.live_version
 
     @property
     def listed_slug(self) -> str | None:
-        """The slug under which readers' lists show it as of now; None where they do not, as what is unlisted."""
+        """The slug under which readers' lists show it as of now; None where they do not, as what is unlisted.
+
+        Until it is announced that it has expired, readers were told that it is there: so it is here.
+        """
         is_listed = self.deleted_at is None and self.visibility == Visibility.PUBLIC and self.is_live
         return self.slug if is_listed and self.published_at and self.published_at <= datetime.now(UTC) else None
 
@@ -219,3 +283,22 @@ class PreviewLink(Row, Base):
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
 
     creator: Mapped[User | None] = relationship(lazy="raise")
+
+
+class ReviewComment(Row, Base):
+    """What somebody says of a revision: of a passage under a heading, of one of both, or of all of it."""
+
+    __tablename__ = "review_comments"
+    __table_args__ = (Index("ix_review_comments_post_id", "post_id", "id"),)
+
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    heading: Mapped[str | None]
+    quote: Mapped[str | None]
+    text: Mapped[str]
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+
+    author: Mapped[User | None] = relationship(foreign_keys=created_by, lazy="raise")
+    resolver: Mapped[User | None] = relationship(foreign_keys=resolved_by, lazy="raise")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, case, cast, exists, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Text, case, cast, exists, func, or_, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, aliased, defer, joinedload, load_only, selectinload, with_expression
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -12,7 +12,19 @@ from byline.accounts.caller import Caller
 from byline.authors.models import Author
 from byline.core.pagination import Sorts
 from byline.core.schemas import Output
-from byline.posts.models import LIVE, Kind, Post, PostAuthor, PostTag, PreviewLink, Revision, Status, Visibility
+from byline.posts.models import (
+    LIVE,
+    Kind,
+    Post,
+    PostAuthor,
+    PostTag,
+    PreviewLink,
+    ReviewComment,
+    ReviewState,
+    Revision,
+    Status,
+    Visibility,
+)
 from byline.posts.schemas import ManagedPostQuery, PostFilters
 from byline.series.models import Series
 from byline.tags.models import Tag
@@ -27,7 +39,9 @@ SORTS: Sorts = {
 # What a field of an answer needs of the row, where that is not the column of its own name.
 _COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "url": (Post.kind, Post.slug),
-    "status": (Post.status, Post.published_at),
+    "status": (Post.status, Post.published_at, Post.expires_at, Post.review_state, Post.review_version, Post.version),
+    "live_version": (Post.live_version, Post.status, Post.expires_at),
+    "review": (Post.review_state, Post.review_version, Post.version),
     "updated_at": (Post.updated_at, Post.edited_at),
     "series": (Post.series_id, Post.series_position),
     "tags": (Post.id,),
@@ -39,6 +53,7 @@ PREVIEW_LINK_SORTS: Sorts = {"created_at": PreviewLink.created_at}
 TRASH_SORTS: Sorts = {"trashed_at": Post.deleted_at, "title": Post.title}
 TRANSLATION_SORTS: Sorts = {"language": Post.language}
 REVISION_SORTS: Sorts = {"number": Revision.number}
+COMMENT_SORTS: Sorts = {"id": ReviewComment.id}
 
 _RELATED = {"tags": Post.tags, "authors": Post.authors, "series": Post.series}
 
@@ -46,8 +61,13 @@ _RELATED = {"tags": Post.tags, "authors": Post.authors, "series": Post.series}
 def published(kind: Kind, now: datetime) -> Select[Post]:
     """What anybody may read at this moment, by its address."""
     return select(Post).where(
-        Post.kind == kind, Post.deleted_at.is_(None), Post.status.in_(LIVE), Post.published_at <= now
+        Post.kind == kind, Post.deleted_at.is_(None), Post.status.in_(LIVE), Post.published_at <= now, ~_over(now)
     )
+
+
+def _over(now: datetime) -> ColumnElement[bool]:
+    """Whether the time has passed for which readers were to see it."""
+    return func.coalesce(Post.expires_at <= now, False)
 
 
 def listed(kind: Kind, now: datetime) -> Select[Post]:
@@ -73,6 +93,11 @@ def with_translated(now: datetime) -> ORMOption:
 def due(now: datetime) -> Select[Post]:
     """What was scheduled, and is published by now: it stays `scheduled` until it is announced."""
     return select(Post).where(Post.deleted_at.is_(None), Post.status == Status.SCHEDULED, Post.published_at <= now)
+
+
+def expired(now: datetime) -> Select[Post]:
+    """What was published, and is no more by now: it stays `published` until that is announced."""
+    return select(Post).where(Post.deleted_at.is_(None), Post.status == Status.PUBLISHED, Post.expires_at <= now)
 
 
 def kept() -> Select[Post]:
@@ -110,6 +135,11 @@ def preview_links(post_id: UUID) -> Select[PreviewLink]:
     return select(PreviewLink).where(PreviewLink.post_id == post_id).options(joinedload(PreviewLink.creator))
 
 
+def comments(post_id: UUID) -> Select[ReviewComment]:
+    people = joinedload(ReviewComment.author), joinedload(ReviewComment.resolver)
+    return select(ReviewComment).where(ReviewComment.post_id == post_id).options(*people)
+
+
 def reachable_by(caller: Caller) -> ColumnElement[bool]:
     """Whether the caller may know of the post at the desk."""
     return own(caller.user_id) if caller.own_only else true()
@@ -142,16 +172,34 @@ def managed(query: ManagedPostQuery, now: datetime, caller: Caller) -> Select[Po
     statement = kept().where(reachable_by(caller), *matching(query))
     if query.kind is not None:
         statement = statement.where(Post.kind == query.kind)
-    match query.status:
-        case None:
-            pass
-        case Status.SCHEDULED:
-            statement = statement.where(Post.status == Status.SCHEDULED, Post.published_at > now)
-        case Status.PUBLISHED:
-            statement = statement.where(Post.status.in_(LIVE), Post.published_at <= now)
-        case other:
-            statement = statement.where(Post.status == other)
+    if query.status is not None:
+        statement = statement.where(_stands(query.status, now))
+    if query.review is not None:
+        statement = statement.where(_review() == query.review)
     return statement
+
+
+def _review() -> ColumnElement[str | None]:
+    """As `Post.review` has it."""
+    is_void = (Post.review_state == ReviewState.APPROVED) & (Post.review_version != Post.version)
+    return case((is_void, ReviewState.IN_REVIEW.value), else_=Post.review_state)
+
+
+def _stands(status: Status, now: datetime) -> ColumnElement[bool]:
+    """As `Post.current_status` has it."""
+    is_live = Post.status.in_(LIVE) & ~_over(now)
+    reviewed = func.coalesce(_review().in_([ReviewState.IN_REVIEW, ReviewState.APPROVED]), False)
+    match status:
+        case Status.SCHEDULED:
+            return is_live & (Post.published_at > now)
+        case Status.PUBLISHED:
+            return is_live & (Post.published_at <= now)
+        case Status.IN_REVIEW | Status.APPROVED:
+            return ~is_live & (_review() == status.value)
+        case Status.DRAFT:
+            return (Post.status == status) & ~reviewed
+        case Status.UNPUBLISHED:
+            return or_(Post.status == status, Post.status.in_(LIVE) & _over(now)) & ~reviewed
 
 
 def shown(
@@ -185,8 +233,8 @@ def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUI
     """Revisions that thinning drops, and their posts: before `weeks_before` all but the last of each week, from there
     to `days_before` all but the last of each day, in UTC.
 
-    Never the first, the newest or the live one, one that was published, has a name or is shown by a preview link. Both
-    times begin a week or a day.
+    Never the first, the newest, the live or the reviewed one, one that was published, has a name or a comment, or is
+    shown by a preview link. Both times begin a week or a day.
     """
     at = func.timezone("UTC", Revision.created_at)
     weekly = Revision.created_at < weeks_before
@@ -195,6 +243,7 @@ def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUI
     old = select(Revision.id, later.label("place")).where(Revision.created_at < days_before).subquery()
     was_published = func.coalesce(Revision.published, Revision.status.in_(LIVE))
     of_revision = PreviewLink.post_id == Revision.post_id, PreviewLink.revision == Revision.number
+    on_revision = ReviewComment.post_id == Revision.post_id, ReviewComment.revision == Revision.number
     return (
         select(Revision.id, Revision.post_id)
         .join(old, old.c.id == Revision.id)
@@ -204,8 +253,10 @@ def thinnable(days_before: datetime, weeks_before: datetime) -> Select[UUID, UUI
             Revision.number > 1,
             Revision.number < Post.version,
             Revision.number.is_distinct_from(Post.live_version),
+            Revision.number.is_distinct_from(Post.review_version),
             Revision.name.is_(None),
             ~was_published,
             ~exists(select(PreviewLink.id).where(*of_revision)),
+            ~exists(select(ReviewComment.id).where(*on_revision)),
         )
     )

@@ -15,9 +15,10 @@ from byline.core.schemas import (
     ShortText,
     SiteUrl,
     Slug,
+    WallClock,
     WebAddress,
 )
-from byline.posts.models import Kind, Status, Visibility
+from byline.posts.models import Kind, ReviewState, Status, Visibility
 from byline.tags.schemas import TagRef
 
 MARKDOWN_MAX_LENGTH = 1_000_000
@@ -101,7 +102,16 @@ class PostUpdate(Input):
 
 
 class PostPublish(Input):
-    at: Moment | None = Field(None, description="When readers see it: later is scheduled, earlier is backdated.")
+    at: WallClock | None = Field(
+        None,
+        description="When readers see it: later is scheduled, earlier is backdated. Without an offset, what clocks "
+        "show in the site's zone: of two such moments the first one; a time that clocks skip is refused.",
+    )
+    expires_at: WallClock | None | MISSING = Field(
+        MISSING,
+        description="When readers see it no more, later than `at` and than now, written as `at`. Null: never. Left "
+        "out, it stays what it was, unless that is over.",
+    )
     message: ShortText | None = Field(None, description="A note on this version, for the desk.")
 
 
@@ -184,6 +194,13 @@ _optional: dict[str, Any] = {
 PostFields = create_model("PostFields", __doc__="The fields that `fields` named.", **_optional)
 
 
+class ReviewSummary(Output):
+    """Where the newest revision stands with the editors."""
+
+    state: ReviewState = Field(description="`in_review` again, where what was approved has been changed since.")
+    revision: int = Field(description="The one that was submitted, approved or sent back.")
+
+
 class ManagedPostSummary(Output):
     """An article in the desk's list: the row, which of a live article is what readers see."""
 
@@ -203,10 +220,23 @@ class ManagedPostSummary(Output):
     word_count: int
     reading_minutes: int
     version: int
-    live_version: int | None
+    live_version: int | None = Field(validation_alias="current_live_version")
+    review: ReviewSummary | None
     published_at: datetime | None
+    expires_at: datetime | None
     created_at: datetime
     updated_at: datetime = Field(validation_alias="edited_at", description="When it was saved last.")
+
+
+class RevisionAuthor(Output):
+    id: UUID
+    name: str
+
+
+class ReviewOut(ReviewSummary):
+    by: RevisionAuthor | None = Field(description="Who did that; null for deleted users.")
+    at: datetime
+    message: str | None
 
 
 class PostDraft(Output):
@@ -239,14 +269,11 @@ class PostDraft(Output):
     translation_of: UUID | None
     version: int = Field(description="The number of the newest revision, and the ETag.", examples=[7])
     live_version: int | None = Field(description="The revision that readers see; null while none is live.")
+    review: ReviewOut | None = Field(description="Null where it was not submitted since it was published last.")
     published_at: datetime | None
+    expires_at: datetime | None = Field(description="The first moment at which readers do not see it any more.")
     created_at: datetime
     updated_at: datetime
-
-
-class RevisionAuthor(Output):
-    id: UUID
-    name: str
 
 
 class RevisionOut(Output):
@@ -296,6 +323,9 @@ class PostQuery(PostFilters):
 class ManagedPostQuery(PostFilters):
     kind: Kind | None = None
     status: Status | None = None
+    review: ReviewState | None = Field(
+        None, description="Where the newest revision stands: also of a live article whose next version is reviewed."
+    )
     sort: Literal["-updated_at", "updated_at", "-created_at", "created_at", "title", "-title"] = "-updated_at"
 
 

@@ -130,7 +130,10 @@ def standing(post: Post, content: PostContent) -> dict[str, Any]:
 
     To be taken before anything is changed, for then it says what readers see too.
     """
-    state = ("kind", "version", "status", "published_at", "live_version", "deleted_at")
+    state = (
+        *("kind", "version", "status", "published_at", "expires_at"),
+        *("live_version", "review_state", "deleted_at"),
+    )
     return {name: getattr(post, name) for name in state} | content.model_dump() | {_LISTED: post.listed_slug}
 
 
@@ -159,7 +162,7 @@ async def record(
             post_id=post.id,
             number=post.version,
             content=content.model_dump(mode="json"),
-            status=post.status,
+            status=post.current_status,
             message=message,
             published=post.live_version == post.version,
             created_by=caller.user_id if caller is not None else None,

@@ -32,6 +32,7 @@ async def restore(session: AsyncSession, post: Post, *, caller: Caller | None) -
         post.status = Status.UNPUBLISHED
     post.deleted_at = None
     post.live_version = None
+    post.review_state = post.review_version = None
     post.version += 1
     await service.show(session, post, restored)
     message = "Restored from the trash"

@@ -22,7 +22,14 @@ from byline.passkeys.models import Passkey
 from byline.passkeys.schemas import PasskeyOut
 from byline.posts.schemas import PreviewLinkOut
 from byline.privacy import queries, traces
-from byline.privacy.schemas import PersonalData, PersonalIdentity, PersonalPost, PersonalRevision, PersonalTicket
+from byline.privacy.schemas import (
+    PersonalComment,
+    PersonalData,
+    PersonalIdentity,
+    PersonalPost,
+    PersonalRevision,
+    PersonalTicket,
+)
 from byline.webhooks.schemas import WebhookOut
 
 Own = TypeVar("Own", Session, ApiKey, Passkey, Identity, Ticket)
@@ -46,6 +53,9 @@ async def read(session: AsyncSession, user: User, *, site_url: str) -> PersonalD
         ],
         preview_links=[
             PreviewLinkOut.model_validate(row) for row in await session.scalars(queries.preview_links_of(user.id))
+        ],
+        review_comments=[
+            PersonalComment.model_validate(row) for row in await session.scalars(queries.review_comments_of(user.id))
         ],
         webhooks=[WebhookOut.model_validate(row) for row in await session.scalars(queries.webhooks_of(user.id))],
         audit_log=await _audit_log(session, user, author),

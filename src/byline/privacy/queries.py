@@ -7,7 +7,7 @@ from sqlalchemy.orm import joinedload
 from byline.accounts.models import Ticket
 from byline.core.events import Event
 from byline.posts import queries as posts
-from byline.posts.models import Post, PreviewLink, Revision
+from byline.posts.models import Post, PreviewLink, ReviewComment, Revision
 from byline.privacy.schemas import PersonalPost
 from byline.webhooks.models import Webhook
 
@@ -43,6 +43,11 @@ def preview_links_of(user_id: UUID) -> Select[PreviewLink]:
     """Which they made."""
     own = select(PreviewLink).where(PreviewLink.created_by == user_id).order_by(PreviewLink.id)
     return own.options(joinedload(PreviewLink.creator))
+
+
+def review_comments_of(user_id: UUID) -> Select[ReviewComment]:
+    """Which they wrote."""
+    return select(ReviewComment).where(ReviewComment.created_by == user_id).order_by(ReviewComment.id)
 
 
 def webhooks_of(user_id: UUID) -> Select[Webhook]:

@@ -63,6 +63,14 @@ class PersonalRevision(Output):
     created_at: datetime
 
 
+class PersonalComment(Output):
+    post_id: UUID
+    revision: int
+    quote: str | None
+    text: str
+    created_at: datetime
+
+
 class PersonalData(Output):
     """All that is kept of a user, but for what only proves who they are: passwords, keys and secrets."""
 
@@ -77,5 +85,6 @@ class PersonalData(Output):
     posts: list[PersonalPost] = Field(description="Which they began, or stand over.")
     revisions: list[PersonalRevision] = Field(description="Which they saved.")
     preview_links: list[PreviewLinkOut] = Field(description="Which they made.")
+    review_comments: list[PersonalComment] = Field(description="Which they wrote.")
     webhooks: list[WebhookOut] = Field(description="Which they made.")
     audit_log: list[AuditEntry] = Field(description="By or about them; the addresses are theirs alone.")

@@ -53,7 +53,7 @@ class PostUpdated(Message):
 
 
 class PostUnpublished(Message):
-    """A post or a page is no longer there for readers. `data` says where it was."""
+    """A post or a page is no longer there for readers: unpublished, or its time is over. `data` says where it was."""
 
     type: Literal["post.unpublished"]
     data: GonePost
