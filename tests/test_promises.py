@@ -22,7 +22,8 @@ CODE = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKA
 
 ANYBODY = re.compile(
     r"get /v1/(changes|previews|resolve)(/|$)|head /v1/events$|"
-    r"get (/v1/(site|posts|pages|tags|authors|series)(/|$)|/(livez|readyz)$|(/|/(tags|authors)/\{slug\}/)(feed|atom)\.)"
+    r"get (/v1/(site|posts|pages|tags|authors|series)(/|$)|/(livez|readyz)$)|"
+    r"get (/|/(tags|authors|series)/\{slug\}/)(feed|atom)\."
     r"|post /v1/auth/(token|session|passkey/(options|token|session))$|get /v1/auth/oidc(/|$)"
     r"|post /v1/auth/(invitations/accept|password-reset|password-reset/confirm|email-change/confirm)$"
 )

@@ -42,6 +42,7 @@ def feed(*entries: Entry, **fields: Any) -> Feed:
         "description": "On measuring",
         "language": "en",
         "home": f"{SITE_URL}/",
+        "site_url": SITE_URL,
         "site_title": "Byline",
         **fields,
     }

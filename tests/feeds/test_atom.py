@@ -82,7 +82,8 @@ def test_entries_have_exactly_what_they_must() -> None:  # §4.1.2
         assert text(element, "title") == entry.title
         assert date(element, "published") == entry.published_at
         assert date(element, "updated") == entry.changed_at
-        assert links(element) == {"alternate": ("text/html", entry.url)}
+        enclosed = {} if entry.cover is None else {"enclosure": ("image/jpeg", "https://blog.example/media/scale.jpg")}
+        assert links(element) == {"alternate": ("text/html", entry.url), **enclosed}
         assert entry.url.isascii()
         assert len(element.findall(f"{ATOM}content")) == 1
         assert len(element.findall(f"{ATOM}summary")) == (1 if entry.excerpt else 0)
@@ -110,8 +111,8 @@ def test_authors_are_people_with_a_name_and_a_page() -> None:  # §3.2
 def test_tags_are_categories() -> None:  # §4.2.2
     categories = entries(samples.FULL)[0].findall(f"{ATOM}category")
     assert [found.attrib for found in categories] == [
-        {"term": "measurement", "label": "Measurement"},
-        {"term": "measurement", "label": "测量"},
+        {"term": "measurement", "scheme": "https://blog.example/tags", "label": "Measurement"},
+        {"term": "measurement", "scheme": "https://blog.example/tags", "label": "测量"},
     ]
 
 

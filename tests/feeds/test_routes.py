@@ -225,12 +225,14 @@ async def test_scope_in_another_script(client: httpx.AsyncClient, sessions: Sess
 def test_openapi_declares_each_feed(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     names = {"feed.xml": "rss", "atom.xml": "atom", "feed.json": "json_feed"}
-    scopes = {"": "site", "/tags/{slug}": "tag", "/authors/{slug}": "author"}
+    scopes = {"": "site", "/tags/{slug}": "tag", "/authors/{slug}": "author", "/series/{slug}": "series"}
     for scope, of in scopes.items():
         for name, media_type in MEDIA_TYPES.items():
             operation = paths[f"{scope}/{name}"]["get"]
             assert operation["operationId"] == f"get_{of}_{names[name]}"
             assert list(operation["responses"]["200"]["content"]) == [media_type]
-            assert ("404" in operation["responses"]) == (of != "site")
+            known = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+            assert known == {"language", "cursor"} | ({"tag", "author", "series"} if of == "site" else set())
+            assert {"404", "422"} <= operation["responses"].keys()
     model = paths["/feed.json"]["get"]["responses"]["200"]["content"]["application/feed+json"]["schema"]
     assert model == {"$ref": "#/components/schemas/JsonFeed"}

@@ -19,6 +19,7 @@ from byline.transfer.markdown.reader import read_folder
 from byline.transfer.report import Report
 from tests.conftest import Sessions
 from tests.corpora import corpus
+from tests.feeds.reading import check_feeds
 
 Make = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -54,7 +55,16 @@ async def count(sessions: Sessions, model: type[Post | Author | Tag | Redirect |
     ],
 )
 async def test_a_real_blog(
-    sessions: Sessions, name: str, documents: int, skipped: int, drafts: int, authors: int, tags: int, aliases: int
+    client: httpx.AsyncClient,
+    sessions: Sessions,
+    thorough: bool,
+    name: str,
+    documents: int,
+    skipped: int,
+    drafts: int,
+    authors: int,
+    tags: int,
+    aliases: int,
 ) -> None:
     read = list(read_folder(corpus(name)))
     expected = {"created": documents} | ({"skipped": skipped} if skipped else {})
@@ -68,6 +78,7 @@ async def test_a_real_blog(
     assert statuses == Counter({"published": documents - drafts, "draft": drafts})
     assert sorted(sources.values()) == sorted(found.markdown for found in read if isinstance(found, Document))
 
+    await check_feeds(client, thorough=thorough)
     revisions = await count(sessions, Revision)
     again = await save(sessions, read)
     assert counts(again) == {"unchanged": documents} | ({"skipped": skipped} if skipped else {})

@@ -43,6 +43,14 @@ _REDIS = re.compile(
     r"(redis|valkey)s?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[0-9]*)?(\?[^\s#]*)?"
 )
 
+WebAddressOfServer = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(https://[^\s/?#<>\"]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)([/?][^\s#<>\"]*)?$"
+    ),
+]
+"""As `core.outgoing` lets pass: https, and plain http to this very machine, where people develop."""
+
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
@@ -125,6 +133,22 @@ class Settings(BaseSettings):
     )
     approval_required: bool = Field(
         False, description="Whether only what was approved may be published or scheduled. Imports need no approval."
+    )
+    feed_content: Literal["full", "summary"] = Field(
+        "full", description="Whether feeds have whole articles, or an excerpt of each."
+    )
+    websub_hub: WebAddressOfServer | None = Field(
+        None,
+        description="The WebSub hub that feeds name, and that is told when they change: "
+        "`https://pubsubhubbub.appspot.com/`. It delivers to who subscribed there, signed by their secrets.",
+    )
+    indexnow_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{8,128}$")] | None = Field(
+        None,
+        description="A key of your own for IndexNow, 8 to 128 letters, digits and `-`: search engines are told what "
+        "changed, and find it at `/{key}.txt`.",
+    )
+    indexnow_endpoint: WebAddressOfServer = Field(
+        "https://api.indexnow.org/indexnow", description="Where IndexNow is told; it passes it on to all who take part."
     )
     secret_key: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET),

@@ -1,62 +1,105 @@
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from byline.authors.deps import PublicAuthor
+from byline.authors.deps import PublicAuthor, get_public_author
+from byline.authors.models import Author
 from byline.core.deps import SessionDep, SettingsDep
+from byline.core.pagination import paginate
 from byline.core.settings import Settings
 from byline.core.uris import uri
-from byline.feeds.schemas import Entry, Feed
+from byline.feeds.schemas import Entry, Feed, FeedQuery, SiteFeedQuery
 from byline.posts import queries
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import PostFilters
-from byline.tags.deps import PublicTag
+from byline.series.deps import PublicSeries, get_public_series
+from byline.series.models import Series
+from byline.tags.deps import PublicTag, get_public_tag
+from byline.tags.models import Tag
 
 LENGTH = 20
+_NEWEST_FIRST = "-published_at"
+
+Narrowed = Annotated[FeedQuery, Query()]
 
 
-async def get_site_feed(session: SessionDep, settings: SettingsDep) -> Feed:
+async def get_site_feed(query: Annotated[SiteFeedQuery, Query()], session: SessionDep, settings: SettingsDep) -> Feed:
+    tag = await get_public_tag(query.tag, session) if query.tag is not None else None
+    author = await get_public_author(query.author, session) if query.author is not None else None
+    series = await get_public_series(query.series, session) if query.series is not None else None
+    about = [one for one in (tag, author, series) if one is not None]
+    filters = query.model_dump(include={"tag", "author", "series", "language"})
+    return await _feed(session, settings, query, about, PostFilters(**filters), filters)
+
+
+async def get_tag_feed(tag: PublicTag, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
+    return await _of_one(session, settings, query, tag, PostFilters(tag=tag.slug))
+
+
+async def get_author_feed(author: PublicAuthor, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
+    return await _of_one(session, settings, query, author, PostFilters(author=author.slug))
+
+
+async def get_series_feed(series: PublicSeries, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
+    return await _of_one(session, settings, query, series, PostFilters(series=series.slug))
+
+
+async def _of_one(
+    session: AsyncSession, settings: Settings, query: FeedQuery, one: Tag | Author | Series, which: PostFilters
+) -> Feed:
+    which = which.model_copy(update={"language": query.language})
+    return await _feed(session, settings, query, [one], which, {"language": query.language}, path=one.path)
+
+
+async def _feed(
+    session: AsyncSession,
+    settings: Settings,
+    query: FeedQuery,
+    about: list[Tag | Author | Series],
+    which: PostFilters,
+    filters: dict[str, Any],
+    *,
+    path: str = "/",
+) -> Feed:
+    """The posts that `which` selects; `filters` are those of them that are not in the path."""
+    statement = queries.listed(Kind.POST, datetime.now(UTC)).where(*queries.matching(which))
+    rows = await paginate(
+        session,
+        statement.options(*queries.shown(Entry, sort=Post.published_at)),
+        which.model_copy(update={"limit": LENGTH, "cursor": query.cursor}),
+        sort=_NEWEST_FIRST,
+        sorts=queries.SORTS,
+        id_column=Post.id,
+        secret=settings.secret_key.get_secret_value(),
+    )
+    language = f" ({query.language})" if query.language is not None else ""
     return Feed(
-        title=settings.site_title,
-        description=settings.site_description,
-        language=settings.site_language,
-        home=uri(f"{settings.site_url}/"),
+        title=" · ".join([*map(_name, about), settings.site_title]) + language,
+        description=(len(about) == 1 and _description(about[0])) or settings.site_description,
+        language=query.language or settings.site_language,
+        home=uri(settings.site_url + path),
+        site_url=settings.site_url,
         site_title=settings.site_title,
-        entries=await _newest(session, settings, PostFilters()),
+        entries=[Entry.of(post, site_url=settings.site_url) for post in rows.data],
+        filters=filters,
+        cursor=query.cursor,
+        next_cursor=rows.next_cursor,
+        hub=settings.websub_hub,
+        is_full=settings.feed_content == "full",
     )
 
 
-async def get_tag_feed(tag: PublicTag, session: SessionDep, settings: SettingsDep) -> Feed:
-    return Feed(
-        title=f"{tag.name} · {settings.site_title}",
-        description=tag.description or settings.site_description,
-        language=settings.site_language,
-        home=uri(settings.site_url + tag.path),
-        site_title=settings.site_title,
-        entries=await _newest(session, settings, PostFilters(tag=tag.slug)),
-    )
+def _name(one: Tag | Author | Series) -> str:
+    return one.title if isinstance(one, Series) else one.name
 
 
-async def get_author_feed(author: PublicAuthor, session: SessionDep, settings: SettingsDep) -> Feed:
-    return Feed(
-        title=f"{author.name} · {settings.site_title}",
-        description=author.headline or settings.site_description,
-        language=settings.site_language,
-        home=uri(settings.site_url + author.path),
-        site_title=settings.site_title,
-        entries=await _newest(session, settings, PostFilters(author=author.slug)),
-    )
-
-
-async def _newest(session: AsyncSession, settings: Settings, filters: PostFilters) -> list[Entry]:
-    statement = queries.listed(Kind.POST, datetime.now(UTC)).where(*queries.matching(filters))
-    statement = statement.order_by(Post.published_at.desc(), Post.id.desc()).limit(LENGTH)
-    posts = await session.scalars(statement.options(*queries.shown(Entry)))
-    return [Entry.of(post, site_url=settings.site_url) for post in posts]
+def _description(one: Tag | Author | Series) -> str | None:
+    return one.headline if isinstance(one, Author) else one.description
 
 
 SiteFeed = Annotated[Feed, Depends(get_site_feed)]
 TagFeed = Annotated[Feed, Depends(get_tag_feed)]
 AuthorFeed = Annotated[Feed, Depends(get_author_feed)]
+SeriesFeed = Annotated[Feed, Depends(get_series_feed)]

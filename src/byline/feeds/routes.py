@@ -1,30 +1,40 @@
-"""The newest posts, for feed readers."""
+"""The newest posts, for feed readers: of the site, a tag, an author or a series, in three formats each."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from email.utils import format_datetime
+from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
 from byline.authors.service import AuthorNotFound
+from byline.core.errors import NotFound
+from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.feeds import atom, json_feed, rss
-from byline.feeds.deps import AuthorFeed, SiteFeed, TagFeed
+from byline.feeds.deps import get_author_feed, get_series_feed, get_site_feed, get_tag_feed
 from byline.feeds.json_feed import JsonFeed
 from byline.feeds.schemas import Feed
+from byline.series.service import SeriesNotFound
 from byline.tags.service import TagNotFound
 
 router = APIRouter(tags=["Feeds"])
 
 
 class FeedResponse(Response):
+    name: str
+
     def __init__(self, feed: Feed, status_code: int = 200) -> None:  # FastAPI documents the default
-        headers = {"Content-Type": f"{self.media_type}; charset=utf-8"}
+        links = [f'<{address}>; rel="{relation}"' for relation, address in feed.links(self.name).items()]
+        headers = {"Content-Type": f"{self.media_type}; charset=utf-8", "Link": ", ".join(links)}
         if feed.changed_at is not None:
             headers["Last-Modified"] = format_datetime(feed.changed_at, usegmt=True)
         super().__init__(feed, status_code, headers)
 
 
 class RssResponse(FeedResponse):
+    name = rss.NAME
     media_type = rss.MEDIA_TYPE
 
     def render(self, content: Feed) -> bytes:
@@ -32,6 +42,7 @@ class RssResponse(FeedResponse):
 
 
 class AtomResponse(FeedResponse):
+    name = atom.NAME
     media_type = atom.MEDIA_TYPE
 
     def render(self, content: Feed) -> bytes:
@@ -39,67 +50,51 @@ class AtomResponse(FeedResponse):
 
 
 class JsonFeedResponse(FeedResponse, JSONResponse):  # the latter so that FastAPI documents the model
+    name = json_feed.NAME
     media_type = json_feed.MEDIA_TYPE
 
     def render(self, content: Feed) -> bytes:
         return json_feed.write(content)
 
 
-_TAG_PROBLEMS = problems(TagNotFound)
-_AUTHOR_PROBLEMS = problems(AuthorNotFound)
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Whose posts: where their feeds are, the dependency that loads one, and what may be missing."""
+
+    prefix: str
+    load: Callable[..., Awaitable[Feed]]
+    which: str
+    missing: tuple[type[NotFound], ...]
 
 
-@router.get("/feed.xml", response_class=RssResponse)
-async def get_site_rss(feed: SiteFeed) -> Response:
-    """The newest posts as RSS 2.0."""
-    return RssResponse(feed)
+_SCOPES = {
+    "site": _Scope("", get_site_feed, "", (TagNotFound, AuthorNotFound, SeriesNotFound)),
+    "tag": _Scope("/tags/{slug}", get_tag_feed, " with a tag", (TagNotFound,)),
+    "author": _Scope("/authors/{slug}", get_author_feed, " of an author", (AuthorNotFound,)),
+    "series": _Scope("/series/{slug}", get_series_feed, " of a series", (SeriesNotFound,)),
+}
+_FORMATS: dict[str, tuple[type[FeedResponse], str, type[JsonFeed] | None]] = {
+    "rss": (RssResponse, "RSS 2.0", None),
+    "atom": (AtomResponse, "Atom (RFC 4287)", None),
+    "json_feed": (JsonFeedResponse, "JSON Feed 1.1", JsonFeed),
+}
 
 
-@router.get("/atom.xml", response_class=AtomResponse)
-async def get_site_atom(feed: SiteFeed) -> Response:
-    """The newest posts as Atom (RFC 4287)."""
-    return AtomResponse(feed)
+def _endpoint(scope: _Scope, response_class: type[FeedResponse]) -> Callable[..., Any]:
+    async def endpoint(feed: Feed = Depends(scope.load)) -> Response:
+        return response_class(feed)
+
+    return endpoint
 
 
-@router.get("/feed.json", response_class=JsonFeedResponse, response_model=JsonFeed)
-async def get_site_json_feed(feed: SiteFeed) -> Response:
-    """The newest posts as JSON Feed 1.1."""
-    return JsonFeedResponse(feed)
-
-
-@router.get("/tags/{slug}/feed.xml", response_class=RssResponse, responses=_TAG_PROBLEMS)
-async def get_tag_rss(feed: TagFeed) -> Response:
-    """The newest posts with a tag as RSS 2.0."""
-    return RssResponse(feed)
-
-
-@router.get("/tags/{slug}/atom.xml", response_class=AtomResponse, responses=_TAG_PROBLEMS)
-async def get_tag_atom(feed: TagFeed) -> Response:
-    """The newest posts with a tag as Atom (RFC 4287)."""
-    return AtomResponse(feed)
-
-
-@router.get("/tags/{slug}/feed.json", response_class=JsonFeedResponse, response_model=JsonFeed, responses=_TAG_PROBLEMS)
-async def get_tag_json_feed(feed: TagFeed) -> Response:
-    """The newest posts with a tag as JSON Feed 1.1."""
-    return JsonFeedResponse(feed)
-
-
-@router.get("/authors/{slug}/feed.xml", response_class=RssResponse, responses=_AUTHOR_PROBLEMS)
-async def get_author_rss(feed: AuthorFeed) -> Response:
-    """The newest posts of an author as RSS 2.0."""
-    return RssResponse(feed)
-
-
-@router.get("/authors/{slug}/atom.xml", response_class=AtomResponse, responses=_AUTHOR_PROBLEMS)
-async def get_author_atom(feed: AuthorFeed) -> Response:
-    """The newest posts of an author as Atom (RFC 4287)."""
-    return AtomResponse(feed)
-
-
-@router.get(
-    "/authors/{slug}/feed.json", response_class=JsonFeedResponse, response_model=JsonFeed, responses=_AUTHOR_PROBLEMS
-)
-async def get_author_json_feed(feed: AuthorFeed) -> Response:
-    """The newest posts of an author as JSON Feed 1.1."""
-    return JsonFeedResponse(feed)
+for _of, _scope in _SCOPES.items():
+    for _format, (_response_class, _title, _model) in _FORMATS.items():
+        router.add_api_route(
+            f"{_scope.prefix}/{_response_class.name}",
+            _endpoint(_scope, _response_class),
+            name=f"get_{_of}_{_format}",
+            description=f"The newest posts{_scope.which} as {_title}, in pages (RFC 5005).",
+            response_class=_response_class,
+            response_model=_model,
+            responses=problems(*_scope.missing, InvalidCursor),
+        )

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 from byline.feeds.elements import add, document
 from byline.feeds.schemas import Entry, Feed
 
+NAME = "feed.xml"
 MEDIA_TYPE = "application/rss+xml"
 
 _NAMESPACES = {
@@ -27,13 +28,14 @@ def write(feed: Feed) -> bytes:
     add(channel, "language", feed.language)
     if feed.changed_at is not None:
         add(channel, "lastBuildDate", format_datetime(feed.changed_at, usegmt=True))
-    add(channel, "atom:link", rel="self", type=MEDIA_TYPE, href=feed.address("feed.xml"))
+    for relation, address in feed.links(NAME).items():
+        add(channel, "atom:link", rel=relation, **({} if relation == "hub" else {"type": MEDIA_TYPE}), href=address)
     for entry in feed.entries:
-        _add_item(channel, entry)
+        _add_item(channel, entry, feed)
     return document(root)
 
 
-def _add_item(channel: Element, entry: Entry) -> None:
+def _add_item(channel: Element, entry: Entry, feed: Feed) -> None:
     item = add(channel, "item")
     add(item, "title", entry.title)
     add(item, "link", entry.url)
@@ -41,8 +43,13 @@ def _add_item(channel: Element, entry: Entry) -> None:
     for author in entry.authors:
         add(item, "dc:creator", author.name)  # RSS's own `author` is an email address
     for tag in entry.tags:
-        add(item, "category", tag.name)
+        add(item, "category", tag.name, domain=feed.taxonomy)
     add(item, "pubDate", format_datetime(entry.published_at, usegmt=True))
+    add(item, "atom:updated", entry.changed_at.isoformat())  # for which RSS has no element of its own
+    for enclosure in entry.enclosures[:1]:  # of more than one, some readers take the first and others the last
+        # A length is required: "When an enclosure's size cannot be determined, a publisher should use a length of 0."
+        add(item, "enclosure", url=enclosure.url, length="0", type=enclosure.type)
     if entry.excerpt:
         add(item, "description", escape(entry.excerpt, quote=False))  # readers take it for HTML, as the RSS text says
-    add(item, "content:encoded", entry.content)
+    if feed.is_full:
+        add(item, "content:encoded", entry.content)
