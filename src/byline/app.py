@@ -18,6 +18,7 @@ from byline.accounts import account, factors, keys, sessions
 from byline.accounts import manage as manage_accounts
 from byline.accounts import routes as accounts
 from byline.accounts.deps import COOKIE, CrossSiteRequest, ScopeMissing
+from byline.announcements.routes import mount_key
 from byline.audit import manage as manage_audit
 from byline.authors import manage as manage_authors
 from byline.authors import routes as authors
@@ -143,6 +144,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.webhooks.include_router(webhooks.router)
     mount_docs(app)
     mount_pages(app, settings.site_title)
+    mount_key(app, settings.indexnow_key)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -1,6 +1,7 @@
 """Every table, for Alembic and the mappers."""
 
 from byline.accounts.models import ApiKey, Attempt, IdempotencyKey, RecoveryCode, Session, Ticket, User
+from byline.announcements.models import Progress
 from byline.authors.models import Author
 from byline.core.database import Base
 from byline.core.events import Event, EventLog
@@ -32,6 +33,7 @@ __all__ = [
     "PostAuthor",
     "PostTag",
     "PreviewLink",
+    "Progress",
     "RecoveryCode",
     "Redirect",
     "Revision",

@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 
 import byline.accounts.tasks  # the tasks of each room that has some
+import byline.announcements.tasks
 import byline.jobs.tasks
 import byline.links.tasks
 import byline.models  # so that every mapper is known

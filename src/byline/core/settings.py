@@ -46,7 +46,7 @@ _REDIS = re.compile(
 WebAddressOfServer = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(https://[^\s/?#<>\"]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)([/?][^\s#<>\"]*)?$"
+        pattern=r"^(https://[A-Za-z0-9.:\[\]_-]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)([/?][!$-;=?-~]*)?$"
     ),
 ]
 """As `core.outgoing` lets pass: https, and plain http to this very machine, where people develop."""

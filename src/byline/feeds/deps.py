@@ -1,5 +1,5 @@
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,27 +30,22 @@ async def get_site_feed(query: Annotated[SiteFeedQuery, Query()], session: Sessi
     author = await get_public_author(query.author, session) if query.author is not None else None
     series = await get_public_series(query.series, session) if query.series is not None else None
     about = [one for one in (tag, author, series) if one is not None]
-    filters = query.model_dump(include={"tag", "author", "series", "language"})
-    return await _feed(session, settings, query, about, PostFilters(**filters), filters)
+    which = PostFilters(tag=query.tag, author=query.author, series=query.series)
+    if len(about) == 1:  # one feed has one address, whichever way it was asked for
+        return await _feed(session, settings, query, about, which, path=about[0].path)
+    return await _feed(session, settings, query, about, which, tag=query.tag, author=query.author, series=query.series)
 
 
 async def get_tag_feed(tag: PublicTag, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
-    return await _of_one(session, settings, query, tag, PostFilters(tag=tag.slug))
+    return await _feed(session, settings, query, [tag], PostFilters(tag=tag.slug), path=tag.path)
 
 
 async def get_author_feed(author: PublicAuthor, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
-    return await _of_one(session, settings, query, author, PostFilters(author=author.slug))
+    return await _feed(session, settings, query, [author], PostFilters(author=author.slug), path=author.path)
 
 
 async def get_series_feed(series: PublicSeries, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
-    return await _of_one(session, settings, query, series, PostFilters(series=series.slug))
-
-
-async def _of_one(
-    session: AsyncSession, settings: Settings, query: FeedQuery, one: Tag | Author | Series, which: PostFilters
-) -> Feed:
-    which = which.model_copy(update={"language": query.language})
-    return await _feed(session, settings, query, [one], which, {"language": query.language}, path=one.path)
+    return await _feed(session, settings, query, [series], PostFilters(series=series.slug), path=series.path)
 
 
 async def _feed(
@@ -59,34 +54,38 @@ async def _feed(
     query: FeedQuery,
     about: list[Tag | Author | Series],
     which: PostFilters,
-    filters: dict[str, Any],
     *,
     path: str = "/",
+    **filters: str | None,
 ) -> Feed:
-    """The posts that `which` selects; `filters` are those of them that are not in the path."""
+    """The posts that `which` selects, in the language that is asked for; `filters` are those that are not in the path.
+
+    Hubs are told of feeds by one thing only, so only those name one.
+    """
+    language, is_one_thing = query.language, len(about) + (query.language is not None) <= 1
+    which = which.model_copy(update={"language": language, "limit": LENGTH, "cursor": query.cursor})
     statement = queries.listed(Kind.POST, datetime.now(UTC)).where(*queries.matching(which))
     rows = await paginate(
         session,
         statement.options(*queries.shown(Entry, sort=Post.published_at)),
-        which.model_copy(update={"limit": LENGTH, "cursor": query.cursor}),
+        which,
         sort=_NEWEST_FIRST,
         sorts=queries.SORTS,
         id_column=Post.id,
         secret=settings.secret_key.get_secret_value(),
     )
-    language = f" ({query.language})" if query.language is not None else ""
     return Feed(
-        title=" · ".join([*map(_name, about), settings.site_title]) + language,
+        title=" · ".join([*map(_name, about), settings.site_title]) + (f" ({language})" if language else ""),
         description=(len(about) == 1 and _description(about[0])) or settings.site_description,
-        language=query.language or settings.site_language,
+        language=language or settings.site_language,
         home=uri(settings.site_url + path),
         site_url=settings.site_url,
         site_title=settings.site_title,
         entries=[Entry.of(post, site_url=settings.site_url) for post in rows.data],
-        filters=filters,
+        filters={**filters, "language": language and language.lower()},
         cursor=query.cursor,
         next_cursor=rows.next_cursor,
-        hub=settings.websub_hub,
+        hub=settings.websub_hub if is_one_thing else None,
         is_full=settings.feed_content == "full",
     )
 
