@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -27,9 +29,9 @@ from byline.changes import routes as changes
 from byline.changes.hub import Hub
 from byline.core import health, site, well_known
 from byline.core.database import Database
+from byline.core.delivery import FromMemory
 from byline.core.docs import mount_docs
 from byline.core.errors import BadRequest, ContentTooLarge, Invalid, TooManyRequests, Unauthenticated
-from byline.core.events import CHANNEL
 from byline.core.http import BodyLimit, ConditionalGet, RequestId
 from byline.core.jobs import TaskContext
 from byline.core.limits import Limiter
@@ -37,9 +39,11 @@ from byline.core.logging import AccessLog, configure_logging
 from byline.core.mail import create_mailer
 from byline.core.notices import Notices
 from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems, unexpected
+from byline.core.reads import delivered
 from byline.core.security import CORS, AllowedHosts, ClientAddress, HostNotAllowed, RateLimit, SecurityHeaders
 from byline.core.settings import Environment, Settings
 from byline.core.shutdown import told_to_stop
+from byline.core.store import Store
 from byline.feeds import routes as feeds
 from byline.jobs import manage as manage_jobs
 from byline.links import manage as manage_links
@@ -49,7 +53,7 @@ from byline.oidc import routes as oidc
 from byline.oidc.provider import Provider
 from byline.passkeys import routes as passkeys
 from byline.posts import manage as manage_posts
-from byline.posts import manage_previews, manage_reviews, manage_revisions, manage_trash
+from byline.posts import manage_previews, manage_reviews, manage_revisions, manage_trash, queries
 from byline.posts import routes as posts
 from byline.privacy import account as own_data
 from byline.privacy import manage as manage_data
@@ -64,8 +68,8 @@ from byline.webhooks import manage as manage_webhooks
 from byline.worker import Worker
 
 DELIVERY = (
-    *(site.router, posts.posts, posts.pages, posts.previews_of_posts),
-    *(tags.router, authors.router, series.router, resolve.router),
+    *(site.router, posts.posts, posts.pages),
+    *(tags.router, authors.router, series.router, resolve.router, feeds.router),
 )
 PEOPLE = (
     *(accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own),
@@ -78,7 +82,7 @@ MANAGEMENT = (
     manage_reviews.router,
     *(manage_audit.router, manage_jobs.router, manage_events.router, manage_webhooks.router),
 )
-AROUND = (feeds.router, changes.router, health.router, well_known.router)
+AROUND = (posts.previews_of_posts, changes.router, health.router, well_known.router)
 
 # What any credential may be refused for at the desk.
 REFUSED = (
@@ -114,6 +118,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings = Settings()
         configure_logging(settings)
     limiter = Limiter(settings)
+    database = Database(settings)
+    notices = Notices(settings)
+    store = Store(settings.cache_bytes, notices, partial(_next_change, database))
     app = FastAPI(
         title="Byline",
         version=__version__,
@@ -123,17 +130,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
         responses=problems(BadRequest, HostNotAllowed, ContentTooLarge, Invalid, TooManyRequests, ServiceUnavailable),
-        middleware=_middleware(settings, limiter),
+        middleware=_middleware(settings, limiter, store),
     )
     app.state.settings = settings
-    app.state.database = Database(settings)
-    app.state.sessions = app.state.database.sessions
+    app.state.database = database
+    app.state.sessions = database.sessions
+    app.state.notices = notices
+    app.state.store = store
     app.state.limiter = limiter
     app.state.mailer = create_mailer(settings)
-    app.state.changes = Hub(app.state.sessions, Notices(settings, CHANNEL), settings.secret_key.get_secret_value())
+    app.state.changes = Hub(app.state.sessions, notices, settings.secret_key.get_secret_value())
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
-    for router in (*DELIVERY, *PEOPLE):
+    for router in DELIVERY:
+        app.include_router(router, dependencies=[Depends(delivered)])
+    for router in PEOPLE:
         app.include_router(router)
     manage = APIRouter(prefix="/v1/manage", responses=problems(*REFUSED))
     for router in MANAGEMENT:
@@ -149,7 +160,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings, limiter: Limiter) -> list[Middleware]:
+def _middleware(settings: Settings, limiter: Limiter, store: Store) -> list[Middleware]:
     """The first is the outermost: it sees a request first, and its answer last.
 
     Who the client is comes before all that tells or counts it; the id before the log, which every line carries. Then
@@ -158,21 +169,38 @@ def _middleware(settings: Settings, limiter: Limiter) -> list[Middleware]:
     becomes an answer inside of them: the framework's own net is outside of all. Hosts are refused before they are
     counted, too many requests before any body is read. Conditional requests stand next to the routes, and compare
     what these have made.
+
+    What is answered from memory is so as far out as may be, for each layer takes time: it holds what the layers inside
+    have made of it. Those that have to see each request stay outside.
     """
     cors = {**CORS, "allow_origins": settings.cors_origins, "allow_credentials": settings.cors_origins != ["*"]}
     is_production = settings.environment is Environment.PRODUCTION
-    return [
-        Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),
-        Middleware(RequestId),
-        Middleware(AccessLog),
+    arriving = [Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies)]
+    logged = [Middleware(RequestId), Middleware(AccessLog)]
+    guarded = [
         Middleware(SecurityHeaders, strict_transport=is_production),
         *([Middleware(CORSMiddleware, **cors)] if settings.cors_origins else []),
         Middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts),
         Middleware(RateLimit, limiter=limiter, cookie=COOKIE),
+    ]
+    answering = [
         Middleware(ServerErrorMiddleware, handler=unexpected),
         Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         Middleware(ConditionalGet),
     ]
+    from_memory = Middleware(FromMemory, store=store, origins=settings.cors_origins)
+    if settings.rate_limit_anonymous:
+        return [*arriving, *logged, *guarded, from_memory, *answering]
+    if settings.cache_log:
+        return [*arriving, *logged, from_memory, *guarded, *answering]
+    if settings.trusted_proxies:  # who say whether the client came by TLS
+        return [*arriving, from_memory, *logged, *guarded, *answering]
+    return [from_memory, *arriving, *logged, *guarded, *answering]
+
+
+async def _next_change(database: Database, now: datetime) -> datetime | None:
+    async with database.sessions.begin() as session:
+        return await session.scalar(queries.next_change(now))
 
 
 @asynccontextmanager
@@ -180,9 +208,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     worker = Worker(TaskContext(state.sessions, state.settings, state.mailer))
     running = asyncio.create_task(worker.run()) if state.settings.worker else None
+    hearing = asyncio.create_task(state.notices.run())
     with told_to_stop(state.changes.close):
         yield
     await state.changes.stop()
+    hearing.cancel()
+    with suppress(asyncio.CancelledError):
+        await hearing
     worker.stop()
     if running is not None:
         await running

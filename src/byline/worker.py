@@ -204,8 +204,9 @@ class Queue(manager.JobManager):
 
 def conninfo(settings: Settings) -> str:
     """The address of the database as libpq has it, from what SQLAlchemy makes of ours for asyncpg."""
-    assert settings.database_url is not None
-    url = make_url(settings.database_url.get_secret_value())
+    address = settings.listening_url
+    assert address is not None
+    url = make_url(address.get_secret_value())
     _, given = url.get_dialect()().create_connect_args(url)
     hosts, ports = given.get("host"), given.get("port")
     return make_conninfo(

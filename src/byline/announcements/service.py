@@ -23,8 +23,9 @@ from byline.core.events import ERASED, Event
 from byline.core.outgoing import Outgoing
 from byline.core.schemas import public_address
 from byline.core.settings import Settings
+from byline.core.uris import uri
 from byline.feeds import atom, json_feed, rss
-from byline.feeds.addresses import feed_address, uri
+from byline.feeds.addresses import feed_address
 from byline.posts.models import path_of
 from byline.series.models import Series
 from byline.tags.models import Tag

@@ -15,6 +15,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from byline.changes.feed import Batch, Cursor, CursorGone, Item, present, read
+from byline.core.events import CHANNEL
 from byline.core.jobs import describe
 from byline.core.notices import Notices
 
@@ -30,7 +31,8 @@ RETRY = (2000, 5000)  # milliseconds after which clients come back, not all of t
 class Hub:
     def __init__(self, sessions: async_sessionmaker[AsyncSession], notices: Notices, secret: str) -> None:
         self._sessions = sessions
-        self._notices = notices
+        self._heard = asyncio.Event()
+        notices.subscribe(CHANNEL, lambda _: self._heard.set(), self._heard.set)
         self._secret = secret
         self._kept: deque[tuple[int, bytes]] = deque()
         self._kept_since = self._position = 0  # all that was told between these is kept
@@ -48,7 +50,7 @@ class Hub:
         async with self._starting:
             if not self._tasks:
                 await self._begin_anew()
-                self._tasks = [asyncio.create_task(self._notices.run()), asyncio.create_task(self._read())]
+                self._tasks = [asyncio.create_task(self._read())]
         return Cursor(self._position) if since is None else since
 
     async def stream(self, cursor: Cursor) -> AsyncIterator[bytes]:
@@ -103,7 +105,13 @@ class Hub:
                 await asyncio.sleep(LOOK_EVERY)
             else:
                 if not has_more:
-                    await self._notices.wait(LOOK_EVERY)
+                    await self._wait()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._heard.wait()
+        self._heard.clear()
 
     async def _look(self) -> bool:
         """Whether there is more to be read at once."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -16,7 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from byline.core.ids import uuid7
+from byline.core.reads import note_reads
 from byline.core.settings import Settings
+
+# A pooler gives each transaction another connection: what was prepared on one is not there on the next, and a name may
+# be taken there already.
+_UNPREPARED: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: f"byline_{uuid4().hex}",
+}
 
 
 class Base(DeclarativeBase):
@@ -75,6 +84,7 @@ class Database:
             raise ValueError("no database: set BYLINE_DATABASE_URL, or start by `byline serve`, which brings its own")
         self.engine = create_async_engine(
             settings.database_url.get_secret_value(),
+            connect_args=_UNPREPARED if settings.database_pooler else {},
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=10,
@@ -82,6 +92,7 @@ class Database:
             hide_parameters=True,  # drafts, addresses and hashes are nothing for a log
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False),
         )
+        note_reads(self.engine)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
     async def close(self) -> None:

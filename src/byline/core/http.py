@@ -24,8 +24,7 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        wanted = Headers(scope=scope).get("x-request-id", "")
-        current = wanted if _REQUEST_ID.fullmatch(wanted) else uuid4().hex
+        current = id_of_request(Headers(scope=scope).get("x-request-id", ""))
         # Before any copy of the scope is made: what the endpoint leaves here is read by the middleware around it.
         scope.setdefault("state", {})
         # Never reset: a failure that nobody expected is answered outside of this middleware, and names it too.
@@ -37,6 +36,11 @@ class RequestId:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+def id_of_request(wanted: str) -> str:
+    """The id that the client gave, where it is fit to be logged, or a new one."""
+    return wanted if _REQUEST_ID.fullmatch(wanted) else uuid4().hex
 
 
 class BodyLimit:
@@ -110,7 +114,7 @@ class _ConditionalResponder:
         headers = MutableHeaders(scope=self.start)
         if "etag" not in headers:
             headers["ETag"] = f'"{hashlib.blake2b(self.body, digest_size=16).hexdigest()}"'
-        if self.if_none_match is not None and _matches_weakly(self.if_none_match, headers["etag"]):
+        if self.if_none_match is not None and matches_weakly(self.if_none_match, headers["etag"]):
             self.start["status"] = 304
             self.body = b""
             del headers["content-length"]
@@ -119,7 +123,7 @@ class _ConditionalResponder:
         await self.send({"type": "http.response.body", "body": b"" if self.head else self.body})
 
 
-def _matches_weakly(if_none_match: str, etag: str) -> bool:
+def matches_weakly(if_none_match: str, etag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return etag.removeprefix("W/") in (found.removeprefix("W/") for found in _ETAG.findall(if_none_match))

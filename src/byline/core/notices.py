@@ -1,7 +1,14 @@
-"""Hearing what the database tells (NOTIFY), by a connection of its own."""
+"""Hearing what the database tells (NOTIFY): one connection a process, for all channels.
+
+What was heard is a matter of order, not of luck: transactions tell in the order in which they commit, so who sends a
+notice to itself and gets it back has heard of all that was committed before. `catch_up` does that. It is also the sign
+of life of the connection, which may be gone without a word.
+"""
 
 import asyncio
 import logging
+import secrets
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 from sqlalchemy.engine import make_url
@@ -10,30 +17,49 @@ from byline.core.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 5.0  # seconds for the database to answer
-PAUSE = 2.0  # seconds after which a lost connection is made anew
-CHECK_EVERY = 30.0  # seconds: a connection may be gone without a word
+PATIENCE = 5.0  # seconds for the database to take a connection
+PAUSE = 0.5  # seconds after which a lost connection is made anew
+HEARTBEAT = 2.0  # seconds after which an idle connection is tried, and that a trial may take
 
 
 class Notices:
-    """Of one channel. They do not get through everywhere, as behind PgBouncer: a `wait` ends without one too."""
+    """They do not get through everywhere: a PgBouncer in transaction mode needs `BYLINE_LISTEN_DATABASE_URL`."""
 
-    def __init__(self, settings: Settings, channel: str) -> None:
-        assert settings.database_url is not None
-        url = make_url(settings.database_url.get_secret_value())
+    def __init__(self, settings: Settings) -> None:
+        address = settings.listening_url
+        assert address is not None
+        url = make_url(address.get_secret_value())
         _, self._address = url.get_dialect()().create_connect_args(url)
-        self._channel = channel
-        self._heard = asyncio.Event()
-        self._lost = asyncio.Event()
+        self._own = f"byline_{secrets.token_hex(8)}"  # the channel of what this process sends to itself
+        self._channels: dict[str, Callable[[str], None]] = {}
+        self._preparing: list[Callable[[asyncpg.Connection], Awaitable[None]]] = []
+        self._gaps: list[Callable[[], None]] = []
+        self._asked = asyncio.Event()
+        self._next = asyncio.Event()  # set by the first round that begins later than now
+        self._back = asyncio.Event()
+        self.listening = False
 
-    async def wait(self, seconds: float) -> None:
-        """Returns when there was a notice since it returned last, else after so many seconds."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
-        except TimeoutError:
-            return
-        self._heard.clear()
+    def subscribe(
+        self,
+        channel: str,
+        hear: Callable[[str], None],
+        gap: Callable[[], None],
+        prepare: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+    ) -> None:
+        """Before `run`. `hear` gets each notice. There is a `gap` where some may have been missed: whenever the
+        connection is lost, and when it stands again. `prepare` comes before that.
+        """
+        self._channels[channel] = hear
+        self._gaps.append(gap)
+        if prepare is not None:
+            self._preparing.append(prepare)
+
+    async def catch_up(self) -> None:
+        """Returns when all is heard that was committed before; at once, where nothing is heard at all."""
+        if self.listening:
+            following = self._next
+            self._asked.set()
+            await following.wait()
 
     async def run(self) -> None:
         """Listens, until it is cancelled."""
@@ -46,18 +72,55 @@ class Notices:
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(
-            **self._address, timeout=PATIENCE, server_settings={"application_name": "byline notices"}
+            **self._address,
+            timeout=PATIENCE,
+            statement_cache_size=0,
+            # What it sends to itself is worth no wait for a disk.
+            server_settings={"application_name": "byline notices", "synchronous_commit": "off"},
         )
         try:
-            self._lost.clear()
-            connection.add_termination_listener(lambda _: self._lost.set())
-            await connection.add_listener(self._channel, lambda *_: self._heard.set())
-            self._heard.set()  # what was told before, nobody has heard
-            while not self._lost.is_set():
-                try:
-                    async with asyncio.timeout(CHECK_EVERY):
-                        await self._lost.wait()
-                except TimeoutError:
-                    await connection.execute("select 1", timeout=PATIENCE)
+            connection.add_termination_listener(lambda _: self._lose())
+            await connection.add_listener(self._own, lambda *_: self._back.set())
+            for channel, hear in self._channels.items():
+                await connection.add_listener(channel, lambda _, __, ___, payload, hear=hear: hear(payload))
+            for prepare in self._preparing:
+                await prepare(connection)
+            self._tell_gap()
+            self.listening = True
+            while not connection.is_closed():
+                await self._round(connection)
         finally:
+            self._lose()
             connection.terminate()
+
+    async def _round(self, connection: asyncpg.Connection) -> None:
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await self._asked.wait()
+        except TimeoutError:
+            pass
+        self._asked.clear()
+        self._back.clear()
+        current, self._next = self._next, asyncio.Event()
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await connection.execute(f"notify {self._own}")
+                await self._back.wait()
+        except BaseException:
+            self._lose()  # before anybody goes on who waited for this
+            raise
+        finally:
+            current.set()
+
+    def _lose(self) -> None:
+        if self.listening:
+            self.listening = False
+            self._tell_gap()
+        self._asked.set()
+        self._back.set()
+        self._next.set()
+        self._next = asyncio.Event()
+
+    def _tell_gap(self) -> None:
+        for gap in self._gaps:
+            gap()

@@ -227,8 +227,29 @@ class Settings(BaseSettings):
     worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
     worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")
+    database_pooler: Literal["", "transaction"] = Field(
+        "", description="`transaction` where a PgBouncer (or the like) in transaction mode stands before the database."
+    )
+    listen_database_url: SecretStr | None = Field(
+        None,
+        description="The same database without a pooler in between, for what listens (NOTIFY) and for the queue of "
+        "jobs: each process holds up to six connections there. Unset: the address of the database.",
+    )
+    cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        le=2**40,
+        description="Memory in which each process keeps finished answers for readers. 0: none are kept.",
+    )
+    cache_log: bool = Field(
+        False, description="Whether what is answered from memory gets lines in the access log, like all else."
+    )
 
-    @field_validator("database_url")
+    @property
+    def listening_url(self) -> SecretStr | None:
+        return self.listen_database_url or self.database_url
+
+    @field_validator("database_url", "listen_database_url")
     @classmethod
     def _use_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
         """Accepts what hosting services hand out: `postgres://`, `postgresql://`, `?sslmode=`."""

@@ -100,6 +100,16 @@ def expired(now: datetime) -> Select[Post]:
     return select(Post).where(Post.deleted_at.is_(None), Post.status == Status.PUBLISHED, Post.expires_at <= now)
 
 
+def next_change(now: datetime) -> Select[datetime | None]:
+    """The first moment after this one at which time alone changes what readers see."""
+    moments = [Post.published_at, Post.expires_at]
+    firsts = [
+        select(func.min(moment)).where(Post.deleted_at.is_(None), Post.status.in_(LIVE), moment > now).scalar_subquery()
+        for moment in moments
+    ]
+    return select(func.least(*firsts))
+
+
 def kept() -> Select[Post]:
     """Everything that is not in the trash."""
     return select(Post).where(Post.deleted_at.is_(None))
