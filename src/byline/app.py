@@ -32,6 +32,7 @@ from byline.core.database import Database
 from byline.core.delivery import FromMemory
 from byline.core.docs import mount_docs
 from byline.core.errors import BadRequest, ContentTooLarge, Invalid, TooManyRequests, Unauthenticated
+from byline.core.events import CHANNEL
 from byline.core.http import BodyLimit, ConditionalGet, RequestId
 from byline.core.jobs import TaskContext
 from byline.core.limits import Limiter
@@ -59,6 +60,9 @@ from byline.privacy import account as own_data
 from byline.privacy import manage as manage_data
 from byline.redirects import manage as manage_redirects
 from byline.resolve import routes as resolve
+from byline.search import routes as search
+from byline.search.feeder import Feeder
+from byline.search.store import Store as SearchStore
 from byline.series import manage as manage_series
 from byline.series import routes as series
 from byline.tags import manage as manage_tags
@@ -82,7 +86,7 @@ MANAGEMENT = (
     manage_reviews.router,
     *(manage_audit.router, manage_jobs.router, manage_events.router, manage_webhooks.router),
 )
-AROUND = (posts.previews_of_posts, changes.router, health.router, well_known.router)
+AROUND = (posts.previews_of_posts, search.router, changes.router, health.router, well_known.router)
 
 # What any credential may be refused for at the desk.
 REFUSED = (
@@ -140,6 +144,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.limiter = limiter
     app.state.mailer = create_mailer(settings)
     app.state.changes = Hub(app.state.sessions, notices, settings.secret_key.get_secret_value())
+    app.state.search = SearchStore(settings.data_dir / "search")
+    app.state.feeder = Feeder(app.state.sessions, notices.heard(CHANNEL), app.state.search)
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
     for router in DELIVERY:
@@ -208,13 +214,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     worker = Worker(TaskContext(state.sessions, state.settings, state.mailer))
     running = asyncio.create_task(worker.run()) if state.settings.worker else None
-    hearing = asyncio.create_task(state.notices.run())
+    tasks = [asyncio.create_task(state.notices.run()), asyncio.create_task(state.feeder.run())]
     with told_to_stop(state.changes.close):
         yield
     await state.changes.stop()
-    hearing.cancel()
-    with suppress(asyncio.CancelledError):
-        await hearing
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     worker.stop()
     if running is not None:
         await running

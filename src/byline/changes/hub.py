@@ -31,8 +31,7 @@ RETRY = (2000, 5000)  # milliseconds after which clients come back, not all of t
 class Hub:
     def __init__(self, sessions: async_sessionmaker[AsyncSession], notices: Notices, secret: str) -> None:
         self._sessions = sessions
-        self._heard = asyncio.Event()
-        notices.subscribe(CHANNEL, lambda _: self._heard.set(), self._heard.set)
+        self._heard = notices.heard(CHANNEL)
         self._secret = secret
         self._kept: deque[tuple[int, bytes]] = deque()
         self._kept_since = self._position = 0  # all that was told between these is kept
@@ -105,13 +104,7 @@ class Hub:
                 await asyncio.sleep(LOOK_EVERY)
             else:
                 if not has_more:
-                    await self._wait()
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY):
-                await self._heard.wait()
-        self._heard.clear()
+                    await self._heard.wait(LOOK_EVERY)
 
     async def _look(self) -> bool:
         """Whether there is more to be read at once."""

@@ -104,6 +104,13 @@ async def current(
     return row
 
 
+def link_to_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Tells the next page in a `Link` header (RFC 8288)."""
+    if cursor is not None:
+        following = request.url.include_query_params(cursor=cursor)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+
+
 class Paginator:
     """Cuts lists into pages, and tells the next one in a `Link` header too (RFC 8288)."""
 
@@ -118,9 +125,7 @@ class Paginator:
         rows = await paginate(
             self.session, statement, query, sort=sort, sorts=sorts, id_column=id_column, secret=self.secret
         )
-        if rows.next_cursor is not None:
-            following = self.request.url.include_query_params(cursor=rows.next_cursor)
-            self.response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        link_to_next(self.request, self.response, rows.next_cursor)
         return rows
 
 

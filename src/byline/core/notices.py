@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 from sqlalchemy.engine import make_url
@@ -22,6 +23,23 @@ PAUSE = 0.5  # seconds after which a lost connection is made anew
 HEARTBEAT = 2.0  # seconds after which an idle connection is tried, and that a trial may take
 
 
+class Heard:
+    """Whether anything was told, or may have been missed, since somebody last waited for it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def note(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until then, or for so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
+
+
 class Notices:
     """They do not get through everywhere: a PgBouncer in transaction mode needs `BYLINE_LISTEN_DATABASE_URL`."""
 
@@ -31,7 +49,7 @@ class Notices:
         url = make_url(address.get_secret_value())
         _, self._address = url.get_dialect()().create_connect_args(url)
         self._own = f"byline_{secrets.token_hex(8)}"  # the channel of what this process sends to itself
-        self._channels: dict[str, Callable[[str], None]] = {}
+        self._channels: dict[str, list[Callable[[str], None]]] = {}
         self._preparing: list[Callable[[asyncpg.Connection], Awaitable[None]]] = []
         self._gaps: list[Callable[[], None]] = []
         self._asked = asyncio.Event()
@@ -49,10 +67,16 @@ class Notices:
         """Before `run`. `hear` gets each notice. There is a `gap` where some may have been missed: whenever the
         connection is lost, and when it stands again. `prepare` comes before that.
         """
-        self._channels[channel] = hear
+        self._channels.setdefault(channel, []).append(hear)
         self._gaps.append(gap)
         if prepare is not None:
             self._preparing.append(prepare)
+
+    def heard(self, channel: str) -> Heard:
+        """For who looks for the news itself."""
+        heard = Heard()
+        self.subscribe(channel, lambda _: heard.note(), heard.note)
+        return heard
 
     async def catch_up(self) -> None:
         """Returns when all is heard that was committed before; at once, where nothing is heard at all."""
@@ -81,8 +105,9 @@ class Notices:
         try:
             connection.add_termination_listener(lambda _: self._lose())
             await connection.add_listener(self._own, lambda *_: self._back.set())
-            for channel, hear in self._channels.items():
-                await connection.add_listener(channel, lambda _, __, ___, payload, hear=hear: hear(payload))
+            for channel, hearing in self._channels.items():
+                for hear in hearing:
+                    await connection.add_listener(channel, lambda _, __, ___, payload, hear=hear: hear(payload))
             for prepare in self._preparing:
                 await prepare(connection)
             self._tell_gap()

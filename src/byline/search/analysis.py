@@ -1,0 +1,157 @@
+"""Text of any script -> the terms that stand for it in the index, the same for what is written and what is asked.
+
+Folded, so that accents, case, width and other spellings of the same letter make no difference; cut into words; where
+a script has no spaces between them, into pairs of characters that overlap; stemmed by the language of the text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+import tantivy
+
+VERSION = 1
+"""Of these rules: an index made by others is made anew."""
+
+LONGEST = 60  # characters of a word that count: what is longer is no word
+
+# Scripts written without spaces; Korean has them, but hangs particles on its words.
+_PAIRED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u318f\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+# Vowel signs and the like: parts of words that are no letters for Python.
+_SIGNS = "".join(
+    chr(code)
+    for code in (*range(0x0900, 0x1D00), *range(0xA800, 0xAC00), 0x3099, 0x309A)
+    if unicodedata.category(chr(code))[0] == "M"
+)
+_RUN = re.compile(f"[{_PAIRED}]+")
+# `c++` and `c#` are a letter and a sign that means something after a single one.
+_SIGN_AFTER_LETTER = r"(?<=\b[a-z])(?:\+\+|\#)(?!\w)"
+_ASCII_WORD = re.compile(rf"[a-z0-9]+|{_SIGN_AFTER_LETTER}")
+_WORD = re.compile(rf"[\w{_SIGNS}]+|{_SIGN_AFTER_LETTER}")
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u065f\u0670\u200b-\u200d\u00ad"
+WRITTEN = re.compile(rf"[^\W_][\w{_SIGNS}{_MARKS}]*")
+"""A word as it stands in a text."""
+_JOINED = re.compile("[^\\W_]+(?:\u200c[^\\W_]+)+")
+
+_STRIPPED = re.compile(
+    "[\u00ad\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f"
+    "\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u2069\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff]"
+)
+# Letters that are written otherwise for the same word, and have no mark that Unicode would part from them.
+_SAME = {
+    **dict.fromkeys("يىیېےئ", "ي"),
+    **dict.fromkeys("كکڪ", "ك"),
+    **dict.fromkeys("هہھەةۀۂ", "ه"),
+    **dict.fromkeys("اأإآٱ", "ا"),
+    **dict.fromkeys("وؤ", "و"),
+    "ё": "е",
+    **{"ı": "i", "ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ħ": "h", "ŋ": "n"},
+    **dict.fromkeys("’‘ʼ`´", "'"),
+}
+_BARE = ("LATIN", "GREEK")  # scripts whose letters lose their marks
+
+# By the first part of a language's tag (BCP 47).
+_STEMMERS = {
+    **{"ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "da": "danish", "nl": "dutch"},
+    **{"en": "english", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german", "el": "greek"},
+    **{"hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian", "lt": "lithuanian"},
+    **{"ne": "nepali", "no": "norwegian", "nb": "norwegian", "nn": "norwegian", "pl": "polish", "pt": "portuguese"},
+    **{"ro": "romanian", "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish", "ta": "tamil"},
+    **{"tr": "turkish", "yi": "yiddish"},
+}
+
+
+class _Folding(dict[int, str]):
+    """What becomes of each character, found out when it is met first."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = folded = _fold_character(character)
+        return folded
+
+
+def _fold_character(character: str) -> str:
+    if character in _SAME:
+        return _SAME[character]
+    if _STRIPPED.match(character):
+        return ""
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category[0] == "L" and unicodedata.name(character, "").startswith(_BARE):
+        bare = _STRIPPED.sub("", unicodedata.normalize("NFD", character))
+        return _SAME.get(bare, bare)
+    return character
+
+
+_FOLDING = _Folding()
+
+
+def fold(text: str) -> str:
+    """The same for all ways of writing the same words."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text).casefold().translate(_FOLDING)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, folded; of scripts without spaces, pairs of characters, each beginning with the second of
+    the one before, or the one character that stands alone.
+    """
+    if "\u200c" in text:
+        text = _JOINED.sub(_with_parts, text)
+    folded = fold(text)
+    if folded.isascii():
+        found = _ASCII_WORD.findall(folded)
+    else:
+        found = _WORD.findall(_RUN.sub(_pairs, folded).replace("_", " "))
+    return [word[:LONGEST] for word in found]
+
+
+def _with_parts(word: re.Match[str]) -> str:
+    """Persian writes `می‌خواهم` with a joint that many leave out, and others write as a space."""
+    return f"{word[0]} {word[0].replace(chr(0x200C), ' ')}"
+
+
+def _pairs(run: re.Match[str]) -> str:
+    text = run[0]
+    if len(text) < 3:
+        return f" {text} "
+    return f" {' '.join(text[index : index + 2] for index in range(len(text) - 1))} "
+
+
+def is_paired(word: str) -> bool:
+    """Whether it is of a script that is cut into pairs."""
+    return _RUN.match(word) is not None
+
+
+def single_characters(text: str) -> set[str]:
+    """Of the scripts that are cut into pairs: what is asked for as one character is found by these."""
+    return {character for run in _RUN.findall(fold(text)) for character in run} if not text.isascii() else set()
+
+
+def stemmer_of(language: str) -> str | None:
+    """The name of the stemmer for a language (BCP 47), where there is one."""
+    return _STEMMERS.get(language.lower().partition("-")[0])
+
+
+@lru_cache(maxsize=len(_STEMMERS))
+def _analyzer(stemmer: str) -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    return builder.filter(tantivy.Filter.stemmer(stemmer)).build()
+
+
+def stems(folded: Iterable[str], language: str) -> list[str]:
+    """One for each word, in order."""
+    stemmer = stemmer_of(language)
+    return list(folded) if stemmer is None else _analyzer(stemmer).analyze(" ".join(folded))
+
+
+@lru_cache(maxsize=200_000)
+def stem(word: str, language: str) -> str:
+    return stems([word], language)[0]

@@ -1,0 +1,221 @@
+"""What was asked -> a query of the index, by BM25, and what it finds. All of it blocks.
+
+Any word may find an article, and each counts the more the rarer it is: whoever asks in a whole sentence finds what
+answers it. A word counts once more in the title and in headings. Words that most articles have are left out where
+others are there: they would cost time, and decide nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+import tantivy
+from tantivy import Occur, Query
+
+from byline.search.analysis import is_paired, stem, words
+from byline.search.documents import read_key, schema
+from byline.search.parsing import Asked, Part
+from byline.search.spelling import corrections
+from byline.search.store import Opened
+
+TITLE, HEADINGS = 0.5, 0.25
+"""How much a word counts there, beside what it counts in the whole text, to which both belong."""
+SYNONYM = 0.7
+NAMED = 3.0  # for an article that has the tag or the author that is named
+COMMON = 0.5  # of all articles: a word that more of them have is common
+FEW = 1000  # articles, of which any number of words is looked for
+MOST = 0.75  # of the words, which the newest have to have
+LONGEST_NAME = 4  # words
+MOST_CORRECTED = 5  # words
+FACETS = 20  # of each kind
+
+Clause = tuple[Occur, Query]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    kind: str | None = None
+    tag: UUID | None = None
+    author: UUID | None = None
+    series: UUID | None = None
+    language: str | None = None
+    published_after: datetime | None = None
+    published_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`hits` with their scores; facets by ids. `wanted` are the terms by which a text shows why it was found."""
+
+    hits: Sequence[tuple[UUID, float | None]]
+    total: int
+    facets: dict[str, list[tuple[str, int]]]
+
+
+@dataclass(slots=True)
+class Question:
+    """What was asked, in the terms of this index."""
+
+    opened: Opened
+    asked: Asked
+    languages: Sequence[str]
+    wanted: set[str] = field(default_factory=set)
+    corrected: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def searcher(self) -> tantivy.Searcher:
+        return self.opened.searcher
+
+    def terms(self, word: str) -> list[str]:
+        """The ways in which the languages of the index write this word."""
+        found = dict.fromkeys(stem(word, language) for language in self.languages) or {word: None}
+        self.wanted.update(found)
+        return list(found)
+
+    def meant(self, word: str) -> list[str]:
+        """The terms of a word, or of what it may have been meant for."""
+        terms = self.terms(word)
+        if self.frequency(terms) or self.searcher.doc_freq("words", word) or len(self.corrected) >= MOST_CORRECTED:
+            return terms
+        known = corrections(self.searcher, word)
+        if known:
+            self.corrected[word] = known[0]
+        return list(dict.fromkeys(chain.from_iterable(map(self.terms, known)))) or terms
+
+    def frequency(self, terms: Iterable[str]) -> int:
+        return max((self.searcher.doc_freq("body", term) for term in terms), default=0)
+
+    def query(self, *, newest: bool) -> Query | None:
+        """None where there is nothing to look for."""
+        if not self.asked.groups:
+            return None
+        groups: list[tuple[int, list[Query]]] = []  # how many articles have it, and what finds it
+        required: list[Query] = []
+        for parts in self.asked.groups:
+            found = [self._part(part) for part in parts]
+            if any(part.is_phrase for part in parts):
+                required.append(_any(query for _, queries in found for query in queries))
+            elif len(parts) == 1 and not is_paired(parts[0].words[0]):
+                groups += found
+            else:
+                groups.append((max(count for count, _ in found), [query for _, queries in found for query in queries]))
+        groups = self._without_common(groups)
+        extra = [*self._whole_title(), *self._names()]
+        if newest and groups:
+            least = ceil(MOST * len(groups))
+            enough = Query.boolean_query([(Occur.Should, _any(queries)) for _, queries in groups], least)
+            main = _all([*required, enough])
+        else:
+            should = [(Occur.Should, query) for query in chain(*(queries for _, queries in groups), extra)]
+            main = Query.boolean_query([*((Occur.Must, query) for query in required), *should])
+        excluded = [(Occur.MustNot, self._excluded(part)) for part in self.asked.excluded]
+        return Query.boolean_query([(Occur.Must, main), *excluded]) if excluded else main
+
+    def _without_common(self, groups: list[tuple[int, list[Query]]]) -> list[tuple[int, list[Query]]]:
+        articles = self.searcher.num_docs
+        rare = [group for group in groups if group[0] <= COMMON * articles]
+        return rare if articles > FEW and any(count for count, _ in rare) else groups
+
+    def _part(self, part: Part) -> tuple[int, list[Query]]:
+        if part.is_phrase:
+            return 0, self._phrases("body", part.words)
+        if len(part.words) == 1 and len(part.words[0]) == 1 and is_paired(part.words[0]):
+            self.wanted.update(part.words)
+            return 0, [Query.term_query(schema(), "words", part.words[0])]
+        terms = [term for word in part.words for term in self.meant(word)]
+        queries = [query for term in terms for query in _weighted(term)]
+        if len(part.words) > 1:
+            queries += self._phrases("body", part.words)
+        return self.frequency(terms), queries
+
+    def _phrases(self, name: str, found: Sequence[str]) -> list[Query]:
+        """The words in this order, as each language writes them."""
+        ways = dict.fromkeys(tuple(stem(word, language) for word in found) for language in self.languages)
+        self.wanted.update(chain(*ways))
+        return [
+            Query.phrase_query(schema(), name, list(way)) if len(way) > 1 else Query.term_query(schema(), name, way[0])
+            for way in ways or {tuple(found): None}
+        ]
+
+    def _excluded(self, part: Part) -> Query:
+        kept = set(self.wanted)
+        query = _any(self._phrases("body", part.words))
+        self.wanted = kept
+        return query
+
+    def _whole_title(self) -> list[Query]:
+        """What has just this title comes before what has these words in it."""
+        found = [word for part in self.asked.parts for word in part.words]
+        return self._phrases("title", found) if len(found) > 1 else []
+
+    def _names(self) -> list[Query]:
+        """Articles of a tag or an author that is named, and those that have another name of the tag in their text."""
+        found = [word for part in self.asked.parts for word in part.words]
+        ends = [(start, end) for start in range(len(found)) for end in range(start + 1, start + LONGEST_NAME + 1)]
+        named = {" ".join(found[start:end]) for start, end in ends}
+        hits = self.searcher.search(Query.term_set_query(schema(), "names", sorted(named)), FACETS, count=False).hits
+        queries: list[Query] = []
+        for _, address in hits:
+            document = self.searcher.doc(address)
+            kind, row_id = read_key(document)
+            queries.append(Query.const_score_query(Query.term_query(schema(), f"{kind}s", row_id.hex), NAMED))
+            others = [words(name) for name in document.get_all("names") if name not in named]
+            queries += [Query.boost_query(query, SYNONYM) for way in others for query in self._phrases("body", way)]
+        return queries
+
+
+def _weighted(term: str) -> list[Query]:
+    fields = (("body", 1.0), ("title", TITLE), ("headings", HEADINGS))
+    return [Query.boost_query(Query.term_query(schema(), name, term), weight) for name, weight in fields]
+
+
+def _any(queries: Iterable[Query]) -> Query:
+    return Query.boolean_query([(Occur.Should, query) for query in queries])
+
+
+def _all(queries: Iterable[Query]) -> Query:
+    return Query.boolean_query([(Occur.Must, query) for query in queries])
+
+
+def _filtered(query: Query, filters: Filters) -> Query:
+    terms = {
+        "kind": filters.kind,
+        "tags": filters.tag and filters.tag.hex,
+        "authors": filters.author and filters.author.hex,
+        "series": filters.series and filters.series.hex,
+        "language": filters.language and filters.language.lower(),
+    }
+    conditions = [Query.term_query(schema(), name, value) for name, value in terms.items() if value is not None]
+    after, before = filters.published_after, filters.published_before
+    if after is not None or before is not None:
+        lowest = None if after is None else ceil(after.timestamp())
+        highest = None if before is None else int(before.timestamp())
+        kind = tantivy.FieldType.Integer
+        conditions.append(Query.range_query(schema(), "published_at", kind, lowest, highest, include_upper=False))
+    if not conditions:
+        return query
+    return _all([query, *(Query.const_score_query(condition, 0) for condition in conditions)])
+
+
+def ask(question: Question, filters: Filters, *, newest: bool, offset: int, limit: int) -> Found:
+    query = question.query(newest=newest)
+    if query is None:
+        return Found([], 0, {name: [] for name in _FACETS})
+    query = _filtered(query, filters)
+    order = "published_at" if newest else None
+    hits = question.searcher.search(query, limit, count=False, offset=offset, order_by_field=order).hits
+    found = [(read_key(question.searcher.doc(address))[1], None if newest else score) for score, address in hits]
+    counted = question.searcher.aggregate(query, _COUNTED)
+    facets = {name: [(bucket["key"], bucket["doc_count"]) for bucket in counted[name]["buckets"]] for name in _FACETS}
+    return Found(found, int(counted["total"]["value"]), facets)
+
+
+_FACETS = {"tags": "tags", "authors": "authors", "languages": "language", "years": "year"}
+_COUNTED: dict[str, Any] = {
+    "total": {"value_count": {"field": "published_at"}},
+    **{name: {"terms": {"field": field_name, "size": FACETS}} for name, field_name in _FACETS.items()},
+}
