@@ -22,10 +22,12 @@ from byline.search.parsing import Asked, Part
 from byline.search.spelling import corrections
 from byline.search.store import Opened
 
-TITLE, HEADINGS = 0.5, 0.25
+TITLE, HEADINGS = 0.25, 0.15
 """How much a word counts there, beside what it counts in the whole text, to which both belong."""
 SYNONYM = 0.7
 NAMED = 3.0  # for an article that has the tag or the author that is named
+EXACT = 0.3
+PAIR, SLOP, RARE = 0.2, 2, 0.05
 COMMON = 0.5  # of all articles: a word that more of them have is common
 FEW = 1000  # articles, of which any number of words is looked for
 MOST = 0.75  # of the words, which the newest have to have
@@ -104,7 +106,7 @@ class Question:
             else:
                 groups.append((max(count for count, _ in found), [query for _, queries in found for query in queries]))
         groups = self._without_common(groups)
-        extra = [*self._whole_title(), *self._names()]
+        extra = [*self._whole_title(), *self._side_by_side(), *self._names()]
         if newest and groups:
             least = ceil(MOST * len(groups))
             enough = Query.boolean_query([(Occur.Should, _any(queries)) for _, queries in groups], least)
@@ -128,16 +130,20 @@ class Question:
             return 0, [Query.term_query(schema(), "words", part.words[0])]
         terms = [term for word in part.words for term in self.meant(word)]
         queries = [query for term in terms for query in _weighted(term)]
+        queries += [Query.boost_query(Query.term_query(schema(), "words", word), EXACT) for word in part.words]
         if len(part.words) > 1:
-            queries += self._phrases("body", part.words)
+            weight = 1 if is_paired(part.words[0]) else PAIR
+            queries += [Query.boost_query(query, weight) for query in self._phrases("body", part.words)]
         return self.frequency(terms), queries
 
-    def _phrases(self, name: str, found: Sequence[str]) -> list[Query]:
+    def _phrases(self, name: str, found: Sequence[str], slop: int = 0) -> list[Query]:
         """The words in this order, as each language writes them."""
         ways = dict.fromkeys(tuple(stem(word, language) for word in found) for language in self.languages)
         self.wanted.update(chain(*ways))
         return [
-            Query.phrase_query(schema(), name, list(way)) if len(way) > 1 else Query.term_query(schema(), name, way[0])
+            Query.phrase_query(schema(), name, list(way), slop)
+            if len(way) > 1
+            else Query.term_query(schema(), name, way[0])
             for way in ways or {tuple(found): None}
         ]
 
@@ -149,15 +155,28 @@ class Question:
 
     def _whole_title(self) -> list[Query]:
         """What has just this title comes before what has these words in it."""
-        found = [word for part in self.asked.parts for word in part.words]
+        found = [self.corrected.get(word, word) for part in self.asked.parts for word in part.words]
         return self._phrases("title", found) if len(found) > 1 else []
+
+    def _side_by_side(self) -> list[Query]:
+        """Words that follow one another say more where they do so in the text. Of rare ones: others take long."""
+        most = max(FEW, self.searcher.num_docs) * RARE
+        plain = [parts[0] for parts in self.asked.groups if len(parts) == 1 and not parts[0].is_phrase]
+        rare = [self.frequency(self.terms(part.words[-1])) <= most for part in plain]
+        pairs = zip(plain, plain[1:], rare, rare[1:], strict=False)
+        near = [(first.words[-1], second.words[0]) for first, second, *are_rare in pairs if any(are_rare)]
+        return [Query.boost_query(query, PAIR) for pair in near for query in self._phrases("body", pair, SLOP)]
 
     def _names(self) -> list[Query]:
         """Articles of a tag or an author that is named, and those that have another name of the tag in their text."""
         found = [word for part in self.asked.parts for word in part.words]
-        ends = [(start, end) for start in range(len(found)) for end in range(start + 1, start + LONGEST_NAME + 1)]
-        named = {" ".join(found[start:end]) for start, end in ends}
-        hits = self.searcher.search(Query.term_set_query(schema(), "names", sorted(named)), FACETS, count=False).hits
+        ends = [(start, start + size) for start in range(len(found)) for size in range(1, LONGEST_NAME + 1)]
+        runs = {" ".join(found[start:end]) for start, end in ends}
+        named = [run for run in runs if self.searcher.doc_freq("names", run)]
+        if not named:
+            return []
+        known = _any(Query.term_query(schema(), "names", name) for name in named)
+        hits = self.searcher.search(known, FACETS, count=False).hits
         queries: list[Query] = []
         for _, address in hits:
             document = self.searcher.doc(address)

@@ -38,6 +38,7 @@ class Asked:
 def parse(text: str) -> Asked:
     groups: list[list[Part]] = []
     excluded: list[Part] = []
+    seen: set[tuple[str, ...]] = set()
     joins = False  # whether what comes next is another way to find what came last
     left = MOST_WORDS
     for match in _PART.finditer(text):
@@ -55,7 +56,8 @@ def parse(text: str) -> Asked:
             excluded.append(part)
         elif joins:
             groups[-1].append(part)
-        else:
+        elif found not in seen or is_quoted:
             groups.append([part])
+            seen.add(found)
         joins = False
     return Asked(tuple(map(tuple, groups)), tuple(excluded))

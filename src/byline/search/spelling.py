@@ -6,6 +6,7 @@ from functools import cache
 import tantivy
 
 from byline.search.analysis import is_paired
+from byline.search.documents import schema
 
 SHORTEST = 5  # letters of a word in which a slip is looked for
 LONGEST = 30
@@ -37,6 +38,8 @@ def corrections(searcher: tantivy.Searcher, word: str) -> list[str]:
     most frequent first.
     """
     if not SHORTEST <= len(word) <= LONGEST or is_paired(word) or word.isdigit():
+        return []
+    if not searcher.search(tantivy.Query.fuzzy_term_query(schema(), "words", word), 1).hits:
         return []
     found = {near: searcher.doc_freq("words", near) for near in set(_near(word))}
     known = sorted((near for near, count in found.items() if count), key=lambda near: (-found[near], near))
