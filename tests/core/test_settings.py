@@ -207,3 +207,31 @@ def test_stores_of_rate_limits(given: str) -> None:
     store = Settings(rate_limit_url=SecretStr(given)).rate_limit_url
     assert store is not None and store.get_secret_value() == given
     assert Settings(rate_limit_url=SecretStr("")).rate_limit_url is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("BYLINE_WEBSUB_HUB", "ftp://hub.example/"),
+        ("BYLINE_WEBSUB_HUB", "http://hub.example/"),
+        ("BYLINE_WEBSUB_HUB", "https://hub.example/ü"),  # it goes into a header
+        ("BYLINE_WEBSUB_HUB", 'https://hub.example/>; rel="x"'),
+        ("BYLINE_INDEXNOW_ENDPOINT", "http://api.example/"),
+        ("BYLINE_INDEXNOW_KEY", "short"),
+        ("BYLINE_INDEXNOW_KEY", "has/a/slash"),
+        ("BYLINE_INDEXNOW_KEY", "a" * 129),
+        ("BYLINE_FEED_CONTENT", "some"),
+    ],
+)
+def test_announcements_go_to_servers_by_keys_that_are_some(
+    monkeypatch: pytest.MonkeyPatch, variable: str, given: str
+) -> None:
+    monkeypatch.setenv(variable, given)
+    with pytest.raises(ValidationError, match=variable.removeprefix("BYLINE_").lower()):
+        Settings()
+
+
+def test_a_hub_may_have_a_port_and_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hub in ("https://hub.example:8443/?a=b&c", "https://hub.example", "http://[::1]:9000/hub"):
+        monkeypatch.setenv("BYLINE_WEBSUB_HUB", hub)
+        assert Settings().websub_hub == hub
