@@ -24,7 +24,8 @@ class Program:
             self._process = await asyncio.create_subprocess_exec(
                 *(BYLINE, *self.command),
                 cwd=self.folder,
-                env=environment(self.folder, **self.settings),
+                # Compiled once, and not at each start.
+                env=environment(self.folder, PYTHONDONTWRITEBYTECODE="", **self.settings),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -60,7 +60,9 @@ async def run(
     own_rescue: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """With `own_rescue` the jobs of lost workers are taken back at once, and not when the product finds out."""
+    """With `own_rescue` the last kill is one of the worker, and after it the jobs of lost workers are taken back at once,
+    not when the product finds out.
+    """
     began = time.monotonic()
     port = free_port()
     settings = {**SETTINGS, "BYLINE_DATABASE_URL": url}
@@ -85,7 +87,9 @@ async def run(
         book = Book()
         people = [Writer(client, f"Writer {n}", random.Random(f"{seed} {n}"), book) for n in range(writers)]
         followers = [Replica(client), Replica(client)]
-        await busy(people, followers[0], killing([server, worker], kills, random.Random(seed), between, say))
+        await busy(
+            people, followers[0], killing([server, worker], kills - own_rescue, random.Random(seed), between, say)
+        )
         said = f"after {time.monotonic() - began:.0f} s of kills: {book.answers} answers, {inbox.messages} messages"
         say(f"{said}; waiting until all is quiet")
         if own_rescue:
@@ -100,7 +104,7 @@ async def run(
         wrongs = [*book.wrongs, *await checks.lost_saves(sessions, book), *checks.untold_events(events, inbox)]
         wrongs += await checks.jobs_that_did_not_succeed(sessions)
         wrongs += await checks.wrongly_shown(followers, [post for one in people for post in one.posts], book)
-        figures = {
+        figures: dict[str, object] = {
             "seed": seed,
             "kills of the server": server.kills,
             "kills of the worker": worker.kills,
