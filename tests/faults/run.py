@@ -22,7 +22,7 @@ from tests.changes.replica import Replica
 from tests.faults import checks
 from tests.faults.processes import Program
 from tests.faults.receiver import Inbox
-from tests.faults.writers import PAUSE, Book, Writer
+from tests.faults.writers import PAUSE, Book, Kept, Writer
 from tests.test_cli import free_port
 from tests.webhooks.conftest import receiving
 
@@ -41,12 +41,39 @@ class Report:
         return "\n".join([*lines, *(f"WRONG: {wrong}" for wrong in self.wrongs), "" if self.wrongs else "nothing lost"])
 
 
+@dataclass(frozen=True)
+class Scene:
+    sessions: Sessions
+    client: httpx.AsyncClient
+    server: Program
+    worker: Program
+    inbox: Inbox
+
+
 @asynccontextmanager
-async def database(url: str) -> AsyncIterator[Sessions]:
+async def stage(url: str, folder: Path, seed: int) -> AsyncIterator[Scene]:
+    """Server and worker, a client with every scope, and a receiver that is told of everything."""
+    port = free_port()
+    settings = {**SETTINGS, "BYLINE_DATABASE_URL": url}
+    server = Program(folder, settings, "serve", "--no-worker", "--no-demo", "--port", str(port))
+    worker = Program(folder, settings, "worker")
     database = Database(Settings(_env_file=None, database_url=SecretStr(url)))
-    await migrate(database.engine)
-    yield database.sessions
-    await database.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        await migrate(database.engine)
+        inbox = Inbox(await stack.enter_async_context(receiving()), random.Random(seed))
+        async with database.sessions.begin() as session:
+            token = await make.token(session, scopes=list(Scope))
+        headers = {"Authorization": f"Bearer {token}"}
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30)
+        await stack.enter_async_context(client)
+        for program in (server, worker):
+            await program.start()
+            stack.push_async_callback(program.kill)
+        await answers(client)
+        new = {"url": inbox.receiver.url, "event_types": ["*"]}
+        inbox.secret = (await client.post("/v1/manage/webhooks", json=new)).raise_for_status().json()["secret"]
+        yield Scene(database.sessions, client, server, worker, inbox)
 
 
 async def run(
@@ -60,64 +87,49 @@ async def run(
     own_rescue: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """With `own_rescue` the last kill is one of the worker, and after it the jobs of lost workers are taken back at once,
+    """With `own_rescue` the last kill is one of the worker, and the jobs of lost workers are taken back at once then,
     not when the product finds out.
     """
     began = time.monotonic()
-    port = free_port()
-    settings = {**SETTINGS, "BYLINE_DATABASE_URL": url}
-    server = Program(folder, settings, "serve", "--no-worker", "--no-demo", "--port", str(port))
-    worker = Program(folder, settings, "worker")
-    async with AsyncExitStack() as stack:
-        sessions = await stack.enter_async_context(database(url))
-        inbox = Inbox(await stack.enter_async_context(receiving()), random.Random(seed))
-        async with sessions.begin() as session:
-            token = await make.token(session, scopes=list(Scope))
-        client = await stack.enter_async_context(
-            httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=30
-            )
-        )
-        for program in (server, worker):
-            await program.start()
-            stack.push_async_callback(program.kill)
-        await answers(client)
-        new = {"url": inbox.receiver.url, "event_types": ["*"]}
-        inbox.secret = (await client.post("/v1/manage/webhooks", json=new)).raise_for_status().json()["secret"]
-        book = Book()
-        people = [Writer(client, f"Writer {n}", random.Random(f"{seed} {n}"), book) for n in range(writers)]
-        followers = [Replica(client), Replica(client)]
-        await busy(
-            people, followers[0], killing([server, worker], kills - own_rescue, random.Random(seed), between, say)
-        )
-        said = f"after {time.monotonic() - began:.0f} s of kills: {book.answers} answers, {inbox.messages} messages"
-        say(f"{said}; waiting until all is quiet")
+    book = Book()
+    async with stage(url, folder, seed) as scene:
+        dice = random.Random(seed)
+        people = [Writer(scene.client, f"Writer {n}", random.Random(f"{seed} {n}"), book) for n in range(writers)]
+        followers = [Replica(scene.client), Replica(scene.client)]
+        victims = [scene.server, scene.worker]
+        await busy(people, followers[0], killing(victims, kills - own_rescue, dice, between, say))
+        say(f"the last kill was after {time.monotonic() - began:.0f} s; waiting until all is quiet")
         if own_rescue:
-            await worker.kill()
-            async with sessions.begin() as session:
+            await scene.worker.kill()
+            async with scene.sessions.begin() as session:
                 await jobs.rescue(session, lost_after=0)
-            await worker.start()
+            await scene.worker.start()
         async with asyncio.timeout(PATIENCE):
-            while not await checks.is_at_rest(sessions):  # noqa: ASYNC110 -- it is the database that comes to rest
+            while not await checks.is_at_rest(scene.sessions):  # noqa: ASYNC110 -- it is the database that comes to rest
                 await asyncio.sleep(PAUSE)
-        events = await checks.all_events(client)
-        wrongs = [*book.wrongs, *await checks.lost_saves(sessions, book), *checks.untold_events(events, inbox)]
-        wrongs += await checks.jobs_that_did_not_succeed(sessions)
-        wrongs += await checks.wrongly_shown(followers, [post for one in people for post in one.posts], book)
-        figures: dict[str, object] = {
-            "seed": seed,
-            "kills of the server": server.kills,
-            "kills of the worker": worker.kills,
-            "answers to writers": book.answers,
-            "requests sent again": book.repeats,
-            "saves acknowledged": len(book.saves),
-            "events": len(events),
-            "messages told": inbox.messages,
-            "deliveries": inbox.arrivals,
-            "answered with 500": inbox.refused,
-            "duplicates": inbox.arrivals - inbox.messages - inbox.refused,
-            "wall time, seconds": round(time.monotonic() - began),
-        }
+        report = await judge(scene, book, followers, [post for one in people for post in one.posts])
+    report.figures |= {"seed": seed, "wall time, seconds": round(time.monotonic() - began)}
+    return report
+
+
+async def judge(scene: Scene, book: Book, followers: list[Replica], posts: list[Kept]) -> Report:
+    events = await checks.all_events(scene.client)
+    inbox = scene.inbox
+    wrongs = [*book.wrongs, *await checks.lost_saves(scene.sessions, book), *checks.untold_events(events, inbox)]
+    wrongs += await checks.jobs_that_did_not_succeed(scene.sessions)
+    wrongs += await checks.wrongly_shown(followers, posts, book)
+    figures: dict[str, object] = {
+        "kills of the server": scene.server.kills,
+        "kills of the worker": scene.worker.kills,
+        "answers to writers": book.answers,
+        "requests sent again": book.repeats,
+        "saves acknowledged": len(book.saves),
+        "events": len(events),
+        "messages told": inbox.messages,
+        "deliveries": inbox.arrivals,
+        "answered with 500": inbox.refused,
+        "duplicates": inbox.arrivals - inbox.messages - inbox.refused,
+    }
     return Report(figures, wrongs)
 
 
@@ -163,6 +175,5 @@ async def killing(
         [victims] = dice.choices([programs[:1], programs[1:], programs], [4, 4, 2])
         await asyncio.gather(*(victim.restart() for victim in victims[: kills - done]))
         done += len(victims[: kills - done])
-        if done // 20 > (done - len(victims)) // 20:
-            say(f"{done} kills")
+        say(f"{done} kills")
         yield
