@@ -27,7 +27,7 @@ from tests.test_cli import free_port
 from tests.webhooks.conftest import receiving
 
 SETTINGS = {"BYLINE_WEBHOOK_ALLOWED_NETWORKS": '["127.0.0.0/8"]', "BYLINE_RATE_LIMIT_USER": "100000/minute"}
-BETWEEN = 3.0  # seconds from one kill to the next, on average
+BETWEEN = 2.0  # seconds from when the server answers to the next kill, on average
 PATIENCE = 900.0  # seconds until all is quiet: a lost worker is found out after a minute and a half
 
 
@@ -96,8 +96,7 @@ async def run(
         dice = random.Random(seed)
         people = [Writer(scene.client, f"Writer {n}", random.Random(f"{seed} {n}"), book) for n in range(writers)]
         followers = [Replica(scene.client), Replica(scene.client)]
-        victims = [scene.server, scene.worker]
-        await busy(people, followers[0], killing(victims, kills - own_rescue, dice, between, say))
+        await busy(people, followers[0], killing(scene, kills - own_rescue, dice, between, say))
         say(f"the last kill was after {time.monotonic() - began:.0f} s; waiting until all is quiet")
         if own_rescue:
             await scene.worker.kill()
@@ -166,12 +165,17 @@ async def busy(people: list[Writer], follower: Replica, kills: AsyncIterator[Non
 
 
 async def killing(
-    programs: list[Program], kills: int, dice: random.Random, between: float, say: Callable[[str], None]
+    scene: Scene, kills: int, dice: random.Random, between: float, say: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """One process or both; mostly when it has had time to start, at times when it has not."""
+    """One process or both; mostly at work, at times when they have hardly begun."""
+    programs = [scene.server, scene.worker]
     done = 0
     while done < kills:
-        await asyncio.sleep(dice.uniform(0, 0.3) if dice.random() < 0.15 else dice.uniform(0.2, 2.2) * between)
+        if dice.random() < 0.15:
+            await asyncio.sleep(dice.uniform(0, 0.3))
+        else:
+            await answers(scene.client)
+            await asyncio.sleep(dice.uniform(0, 2) * between)
         [victims] = dice.choices([programs[:1], programs[1:], programs], [4, 4, 2])
         await asyncio.gather(*(victim.restart() for victim in victims[: kills - done]))
         done += len(victims[: kills - done])

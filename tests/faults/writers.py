@@ -58,6 +58,9 @@ class Writer:
         self.number = 0
 
     async def work(self, enough: Callable[[], bool]) -> None:
+        await self.create()
+        for post in self.posts:
+            await self.publish(post)
         while not enough():
             await self.step()
             await asyncio.sleep(self.dice.uniform(0, 0.3))
