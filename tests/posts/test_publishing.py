@@ -105,7 +105,6 @@ async def test_a_post_can_be_backdated(client: httpx.AsyncClient, desk: httpx.As
     [
         "tomorrow",
         "2026-01-01",
-        "2026-01-01T00:00:00",
         "2026-02-30T00:00:00Z",
         "0001-01-01T00:00:00Z",  # asyncpg's minus infinity
         "9999-12-31T23:59:59.999999Z",
@@ -115,9 +114,7 @@ async def test_a_post_can_be_backdated(client: httpx.AsyncClient, desk: httpx.As
         True,
     ],
 )
-async def test_a_time_has_its_zone_and_a_place_in_the_calendar(
-    desk: httpx.AsyncClient, sessions: Sessions, at: object
-) -> None:
+async def test_a_time_has_a_place_in_the_calendar(desk: httpx.AsyncClient, sessions: Sessions, at: object) -> None:
     async with sessions.begin() as session:
         draft = await make.draft(session)
     assert_problem(await desk.post(f"{POSTS}/{draft.id}/publish", json={"at": at}, headers=ANY), Invalid, "/at")

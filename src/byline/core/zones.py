@@ -34,6 +34,8 @@ def moment(time: datetime, zone: tzinfo, *, pointer: str) -> datetime:
         shown = found.astimezone(zone).replace(tzinfo=None)
     except OverflowError as error:
         raise Invalid("is out of range", pointer=pointer) from error
+    if found.replace(tzinfo=None) in {datetime.min, datetime.max}:  # for asyncpg minus and plus infinity
+        raise Invalid("is out of range", pointer=pointer)
     if shown != time:
         raise NoSuchTime(f"{time.isoformat()} is skipped in {zone}: clocks are put forward over it", pointer=pointer)
     return found
