@@ -20,6 +20,7 @@ from byline.core.settings import Settings
 from byline.posts import publishing
 from byline.posts import service as posts
 from byline.posts.schemas import PostPublish, PostUpdate
+from byline.posts.tasks import announce
 from byline.privacy.schemas import Byline
 from byline.privacy.service import erase
 from byline.tags import service as tags
@@ -155,6 +156,24 @@ async def test_what_is_scheduled_is_told_when_that_is_announced(
         await publishing.publish(session, await session.merge(post), PostPublish(at=soon), caller=None)
     await run_jobs(context)
     assert receiver.types == ["post.published", "post.unpublished"]
+
+
+async def test_what_has_expired_is_told_when_that_is_announced(
+    context: TaskContext, webhook: Webhook, receiver: Receiver
+) -> None:
+    now = datetime.now(UTC)
+    async with context.sessions.begin() as session:
+        draft = await make.draft(session)
+        wish = PostPublish(at=now - timedelta(hours=1), expires_at=now + timedelta(hours=1))
+        post = await publishing.publish(session, draft, wish, caller=None)
+    async with context.sessions.begin() as session:
+        (await session.merge(post)).expires_at = now
+    await announce(context)
+    await announce(context)
+    await run_jobs(context)
+    assert receiver.types == ["post.published", "post.unpublished"]
+    gone = receiver.got[-1].message["data"]
+    assert (gone["slug"], gone["url"]) == ("how-to-measure", "https://blog.example/posts/how-to-measure")
 
 
 async def test_a_message_tells_how_it_was_then(context: TaskContext, webhook: Webhook, receiver: Receiver) -> None:

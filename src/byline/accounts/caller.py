@@ -31,7 +31,7 @@ class Scope(StrEnum):
 SCOPES = {
     Scope.POSTS_READ: "Read drafts, revisions and everything else about posts and pages",
     Scope.POSTS_WRITE: "Write posts and pages",
-    Scope.POSTS_PUBLISH: "Publish and unpublish",
+    Scope.POSTS_PUBLISH: "Publish and unpublish; approve, for who reaches any post",
     Scope.AUTHORS_READ: "Read the private side of authors",
     Scope.AUTHORS_WRITE: "Create, change and delete authors",
     Scope.TAGS_READ: "Read the private side of tags",
