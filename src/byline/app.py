@@ -45,6 +45,7 @@ from byline.core.security import CORS, AllowedHosts, ClientAddress, HostNotAllow
 from byline.core.settings import Environment, Settings
 from byline.core.shutdown import told_to_stop
 from byline.core.store import Store
+from byline.crawlers import routes as crawlers
 from byline.feeds import routes as feeds
 from byline.jobs import manage as manage_jobs
 from byline.links import manage as manage_links
@@ -73,7 +74,7 @@ from byline.worker import Worker
 
 DELIVERY = (
     *(site.router, posts.posts, posts.pages),
-    *(tags.router, authors.router, series.router, resolve.router, feeds.router),
+    *(tags.router, authors.router, series.router, resolve.router, feeds.router, crawlers.router),
 )
 PEOPLE = (
     *(accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own),

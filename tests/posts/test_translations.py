@@ -59,11 +59,20 @@ async def test_each_translation_leads_to_all_others(desk: httpx.AsyncClient) -> 
 async def test_headers_say_the_language_and_the_others(desk: httpx.AsyncClient, ending: str) -> None:
     original = await written(desk, "Mass", "en", slug="mäß")
     alone = await desk.get(f"/v1/posts/mäß{ending}")
-    assert (alone.status_code, alone.headers["Content-Language"], "Link" in alone.headers) == (200, "en", False)
+    assert (alone.status_code, alone.headers["Content-Language"], "hreflang" in alone.headers["Link"]) == (
+        200,
+        "en",
+        False,
+    )
     await written(desk, "Deux", "pt-BR", original)
     answer = await desk.get(f"/v1/posts/deux{ending}")
     assert answer.headers["Content-Language"] == "pt-BR"
-    assert answer.headers["Link"].split(", ") == [
+    *links, embed = answer.headers["Link"].split(", ")
+    assert embed == (
+        "<https://blog.example/oembed?url=https%3A%2F%2Fblog.example%2Fposts%2Fdeux>; "
+        'rel="alternate"; type="application/json+oembed"'
+    )
+    assert links == [
         '<https://blog.example/posts/deux>; rel="alternate"; hreflang="pt-BR"',
         '<https://blog.example/posts/m%C3%A4%C3%9F>; rel="alternate"; hreflang="en"',
         '<https://blog.example/posts/m%C3%A4%C3%9F>; rel="alternate"; hreflang="x-default"',
@@ -76,7 +85,7 @@ async def test_links_that_would_fill_a_header_are_left_out(desk: httpx.AsyncClie
         for letter in "abcdefgh":
             slug = letter + "字" * 60
             await make.post(session, "A", slug=slug, language=f"x{letter}", translation_of=original.id)
-    assert "Link" not in (await desk.get("/v1/posts/a")).headers
+    assert "hreflang" not in (await desk.get("/v1/posts/a")).headers["Link"]
     assert len(await languages(desk, "a")) == 8
 
 
@@ -90,9 +99,9 @@ async def test_readers_hear_of_what_they_can_read(desk: httpx.AsyncClient, sessi
     trashed = await written(desk, "Trashed", "it", original)
     await desk.delete(f"{POSTS}/{trashed}", headers=ANY)
     assert await languages(desk, "one") == []
-    assert "Link" not in (await desk.get("/v1/posts/one")).headers
+    assert "hreflang" not in (await desk.get("/v1/posts/one")).headers["Link"]
     assert await languages(desk, "unlisted") == ["en"]
-    assert "Link" not in (await desk.get("/v1/posts/unlisted")).headers
+    assert "hreflang" not in (await desk.get("/v1/posts/unlisted")).headers["Link"]
 
 
 async def test_of_two_in_one_language_the_second_is_not_published(desk: httpx.AsyncClient) -> None:

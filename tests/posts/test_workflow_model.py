@@ -290,4 +290,4 @@ def test_readers_see_what_was_published_and_approved(site: Site, thorough: bool)
     tried = hypothesis.settings(
         max_examples=examples, stateful_step_count=steps, suppress_health_check=list(HealthCheck)
     )
-    run_state_machine_as_test(machine, settings=tried)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=tried)

@@ -32,6 +32,7 @@ HostPattern = Annotated[
     str,
     StringConstraints(pattern=r"^(\*|(\*\.)?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])$", to_lower=True),
 ]
+RobotsPolicy = Literal["allow", "deny"]
 RateLimitText = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$")]
 
 # RFC 6454 §6.2: in lower case, without a path, and without the port that the scheme implies.
@@ -223,6 +224,22 @@ class Settings(BaseSettings):
         [],
         description="Networks inside whose hosts webhooks may be delivered to all the same: "
         '`["10.1.2.0/24"]`. Any other address that is not public is refused.',
+    )
+    robots_search: RobotsPolicy = Field("allow", description="Search engines in `/robots.txt`: `allow` or `deny`.")
+    robots_assistants: RobotsPolicy = Field(
+        "allow", description="AI assistants, which read for a person who asks: `allow` or `deny`."
+    )
+    robots_training: RobotsPolicy = Field(
+        "allow", description="Crawlers that collect texts to train models on: `allow` or `deny`."
+    )
+    robots_others: RobotsPolicy = Field("allow", description="All other crawlers: `allow` or `deny`.")
+    robots_extra: str = Field("", description="More groups of rules for `/robots.txt`, as they stand there.")
+    sitemap_urls: int = Field(50_000, ge=1, le=50_000, description="Addresses in a part of the sitemap, at most.")
+    llms_txt_bytes: int = Field(
+        100_000, ge=4000, le=10_000_000, description="The size of `/llms.txt` at most; four bytes are about a token."
+    )
+    llms_full_bytes: int = Field(
+        1_000_000, ge=4000, le=50_000_000, description="The size of `/llms-full.txt` at most, of whole articles."
     )
     worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
     worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")

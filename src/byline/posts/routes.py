@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import HTMLResponse
@@ -11,7 +12,8 @@ from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
 from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
-from byline.core.schemas import Page, only
+from byline.core.schemas import Page, only, public_address
+from byline.core.uris import uri
 from byline.posts import previews, queries, translations
 from byline.posts.deps import PublishedPage, PublishedPost
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
@@ -87,9 +89,11 @@ async def _headers(post: Post, session: SessionDep, settings: SettingsDep) -> di
         "Vary": "Accept",
     }
     languages = await translations.hreflang(session, post, site_url=settings.site_url)
-    links = ", ".join(f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages)
-    if links and len(links) <= _LONGEST_LINK:
-        headers["Link"] = links
+    links = [f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages]
+    links = links if sum(map(len, links)) <= _LONGEST_LINK else []
+    own = uri(public_address(post.path, settings.site_url))
+    embed = f"{uri(settings.site_url)}/oembed?url={quote(own, safe='')}"
+    headers["Link"] = ", ".join([*links, f'<{embed}>; rel="alternate"; type="application/json+oembed"'])
     return headers
 
 

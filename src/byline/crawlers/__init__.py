@@ -1,0 +1,1 @@
+"""What search engines, language models and other sites read, but for feeds."""
