@@ -14,7 +14,7 @@ PYTEST := mkdir -p .test && $(BIN)/pytest -n auto --dist loadfile --no-loadscope
 # Bytecode is kept, also where the environment says otherwise: each worker starts five seconds sooner.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup test thorough check format lock clean
+.PHONY: help run setup test thorough bench check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -37,6 +37,9 @@ test: $(INSTALLED) ## Run the test suite, in parallel (ARGS="-k slug" narrows it
 
 thorough: $(INSTALLED) ## The test suite with many more examples, for before a release
 	$(PYTEST) --hypothesis-profile=thorough $(ARGS)
+
+bench: $(INSTALLED) ## Measure against what the machine could do (needs wrk; ARGS="--posts 10000")
+	$(BIN)/python -m benchmarks $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types, layers, migrations
 	$(BIN)/ruff format --check .

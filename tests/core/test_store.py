@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import brotli
 import httpx
 import pytest
@@ -557,6 +558,22 @@ async def test_a_connection_that_is_gone_without_a_word_is_found_out(
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
         await until(lambda: one.state.store.is_open)
+
+
+async def test_a_pooler_in_between_is_found_out(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """It tells its clients ids that are no process of the database, and gives their notices to others."""
+
+    class Pooled(asyncpg.Connection):  # type: ignore[misc]
+        def get_server_pid(self) -> int:
+            return 1
+
+    app = create_app(Settings(_env_file=None, database_url=SecretStr(url_of(database)), worker=False))
+    app.state.notices._address["connection_class"] = Pooled
+    async with app.router.lifespan_context(app), reader(app) as client:
+        await until(lambda: any("BYLINE_LISTEN_DATABASE_URL" in record.getMessage() for record in caplog.records))
+        for _ in range(2):
+            assert (await client.get("/v1/tags")).status_code == 200
+        assert app.state.store.hits == 0 and not app.state.store.is_open
 
 
 async def test_after_a_restart_of_the_database_nothing_is_old(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ class Heard:
         self._event.clear()
 
 
+class PoolerBetween(Exception):
+    """What is listened for on one of its connections comes back on another."""
+
+    def __str__(self) -> str:
+        return "a pooler stands before it; BYLINE_LISTEN_DATABASE_URL has to name the database itself"
+
+
 class Notices:
     """They do not get through everywhere: a PgBouncer in transaction mode needs `BYLINE_LISTEN_DATABASE_URL`."""
 
@@ -87,11 +94,15 @@ class Notices:
 
     async def run(self) -> None:
         """Listens, until it is cancelled."""
+        said = ""
         while True:
             try:
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                logger.warning("the database cannot be listened to: %s", error or type(error).__name__)
+            except (OSError, TimeoutError, PoolerBetween, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                reason = str(error) or type(error).__name__
+                if reason != said:
+                    logger.warning("the database cannot be listened to: %s", reason)
+                said = reason
             await asyncio.sleep(PAUSE)
 
     async def _listen(self) -> None:
@@ -108,8 +119,13 @@ class Notices:
             for channel, hearing in self._channels.items():
                 for hear in hearing:
                     await connection.add_listener(channel, lambda _, __, ___, payload, hear=hear: hear(payload))
+            # PgBouncer makes up the process ids that it tells its clients.
+            if await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid():
+                raise PoolerBetween()
             for prepare in self._preparing:
                 await prepare(connection)
+            self._asked.set()
+            await self._round(connection)
             self._tell_gap()
             self.listening = True
             while not connection.is_closed():

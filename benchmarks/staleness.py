@@ -1,0 +1,160 @@
+"""`python -m benchmarks.staleness`: for how long after a publication readers see what was before it.
+
+Several processes serve on one socket, under load. One client publishes; others read the newest post, each over a
+connection of its own, so each from one process. A publication counts from when its event was written, a little before
+its commit; an answer counts by when it was asked for. So what is told here is rather too much than too little.
+"""
+
+import argparse
+import asyncio
+import bisect
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+
+from benchmarks import corpus, machine
+from byline.core.embedded import EmbeddedPostgres
+
+PORT = 8771
+NEWEST = "/v1/posts?limit=1&fields=title"
+
+
+@dataclass(frozen=True)
+class Seen:
+    asked: float
+    answered: float
+    number: int
+
+
+def number_of(answer: httpx.Response) -> int:
+    data = answer.raise_for_status().json()["data"]
+    return int(data[0]["title"].rpartition(" ")[2]) if data and data[0]["title"].startswith("Publication") else 0
+
+
+def process_of(client_port: int) -> int:
+    """Which process has the other end of a connection."""
+    for connection in psutil.net_connections("tcp"):
+        if connection.raddr and connection.raddr.port == client_port and connection.laddr.port == PORT:
+            return connection.pid or 0
+    return 0
+
+
+async def read(address: str, done: asyncio.Event, seen: dict[int, list[Seen]]) -> None:
+    async with httpx.AsyncClient(base_url=address, limits=httpx.Limits(max_connections=1)) as client:
+        answer = await client.get(NEWEST)
+        stream = answer.extensions["network_stream"]
+        process = process_of(stream.get_extra_info("client_addr")[1])
+        while not done.is_set():
+            asked = time.time()
+            answer = await client.get(NEWEST)
+            seen[process].append(Seen(asked, time.time(), number_of(answer)))
+
+
+async def publish(address: str, count: int) -> int:
+    """How often who published did not see it at once, over the same connection."""
+    blind = 0
+    email, password = machine.OWNER
+    limits = httpx.Limits(max_connections=1)
+    async with httpx.AsyncClient(base_url=address, limits=limits) as desk:
+        signed_in = await desk.post("/v1/auth/token", data={"username": email, "password": password})
+        mine = {"Authorization": f"Bearer {signed_in.raise_for_status().json()['access_token']}"}
+        for number in range(1, count + 1):
+            draft = {"title": f"Publication {number}", "markdown": "Text."}
+            made = (await desk.post("/v1/manage/posts", json=draft, headers=mine)).raise_for_status()
+            match = {**mine, "If-Match": made.headers["etag"]}
+            path = f"/v1/manage/posts/{made.json()['id']}/publish"
+            (await desk.post(path, json={}, headers=match)).raise_for_status()
+            blind += number_of(await desk.get(NEWEST)) != number
+    return blind
+
+
+async def times(url: str) -> list[float]:
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch(
+        "select extract(epoch from occurred_at)::float8 as at from events where type = 'post.published' order by id"
+    )
+    await connection.close()
+    return [row["at"] for row in rows]
+
+
+def lateness(seen: list[Seen], published: list[float]) -> list[float]:
+    """For each publication, how long after it this process was last asked and answered without it; 0 for never."""
+    late = [0.0] * len(published)
+    for one in seen:
+        # It lacks all from `one.number` on, of which those count that were there when it was asked for.
+        for lacking in range(one.number, bisect.bisect_right(published, one.asked)):
+            late[lacking] = max(late[lacking], one.asked - published[lacking])
+    return late
+
+
+def steps_back(seen: list[Seen]) -> int:
+    """Answers that were asked for after a newer one had been given by the same process."""
+    count, newest = 0, 0
+    given = sorted((one.answered, one.number) for one in seen)
+    place = 0
+    for one in sorted(seen, key=lambda one: one.asked):
+        while place < len(given) and given[place][0] < one.asked:
+            newest = max(newest, given[place][1])
+            place += 1
+        count += one.number < newest
+    return count
+
+
+async def measure(address: str, url: str, count: int, readers: int) -> None:
+    done = asyncio.Event()
+    seen: dict[int, list[Seen]] = defaultdict(list)
+    reading = [asyncio.create_task(read(address, done, seen)) for _ in range(readers)]
+    began = time.time()
+    blind = await publish(address, count)
+    took = time.time() - began
+    await asyncio.sleep(0.5)
+    done.set()
+    await asyncio.gather(*reading)
+    published = await times(url)
+    late = sorted(delay for mine in seen.values() for delay in lateness(mine, published))
+    answers = sum(map(len, seen.values()))
+    print(f"publications: {count} in {took:.0f} s; {answers} answers read from {len(seen)} processes")
+    for name, part in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
+        print(
+            f"an old answer, milliseconds after the publication, {name}: {late[int(part * (len(late) - 1))] * 1000:.1f}"
+        )
+    print(f"old answers to who published, from the process that wrote: {blind}")
+    print(f"steps back in one process: {sum(steps_back(mine) for mine in seen.values())}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.staleness", description=__doc__)
+    parser.add_argument("--publications", type=int, default=1000)
+    parser.add_argument("--processes", type=int, default=4)
+    parser.add_argument("--readers", type=int, default=12)
+    parser.add_argument("--load", type=int, default=8, help="connections of wrk besides; 0 for none")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="byline-benchmark-") as folder:
+        place = Path(folder).resolve()
+        place.chmod(0o755)
+        email, password = machine.OWNER
+        arguments = ("--email", email, "--name", "Owner", "--password-stdin")
+        machine.byline(place / "data", "create-owner", *arguments, stdin=f"{password}\n")
+        corpus.write(place / "articles", 100)
+        machine.byline(place / "data", "import", "markdown", str(place / "articles"))
+        with machine.serving(place, PORT, "--workers", str(options.processes)) as (address, _):
+            command = ["wrk", "-t1", f"-c{options.load}", "-d600s", f"{address}/v1/posts?limit=20"]
+            load = subprocess.Popen(command, stdout=subprocess.DEVNULL) if options.load else None
+            try:
+                url = EmbeddedPostgres(place / "data" / "postgres").url()
+                asyncio.run(measure(address, url, options.publications, options.readers))
+                print("memory of the processes, MiB:", machine.memories(PORT))
+            finally:
+                if load is not None:
+                    load.terminate()
+                    load.wait()
+
+
+main()
