@@ -75,6 +75,18 @@ async def test_two_workers_announce_each_schedule_once(context: TaskContext) -> 
     assert await announced(context) == titles
 
 
+async def test_two_workers_tell_once_that_a_post_has_expired(context: TaskContext) -> None:
+    titles = [f"Over, {n}" for n in range(3)]
+    at = await scheduled(context, *titles, expiring=True)
+    async with working(context), working(context):
+
+        async def is_done() -> bool:
+            return datetime.now(UTC) > at and not await waiting(context)
+
+        await until(is_done)
+    assert await announced(context, "post.expired") == titles
+
+
 async def test_what_came_while_no_process_ran_is_announced_once_after_the_start(context: TaskContext) -> None:
     known = await announced(context)
     at = await scheduled(context, "By none")
@@ -117,18 +129,6 @@ async def test_what_is_put_off_or_published_by_hand_is_not_announced(context: Ta
     await asyncio.sleep((at - datetime.now(UTC)).total_seconds() + 0.01)
     await tasks.announce(context)
     assert await announced(context) == known
-
-
-async def test_two_workers_tell_once_that_a_post_has_expired(context: TaskContext) -> None:
-    titles = [f"Over, {n}" for n in range(3)]
-    at = await scheduled(context, *titles, expiring=True)
-    async with working(context), working(context):
-
-        async def is_done() -> bool:
-            return datetime.now(UTC) > at and not await waiting(context)
-
-        await until(is_done)
-    assert await announced(context, "post.expired") == titles
 
 
 async def test_what_came_and_went_while_no_process_ran_is_told_of_in_that_order(context: TaskContext) -> None:

@@ -61,13 +61,13 @@ _RELATED = {"tags": Post.tags, "authors": Post.authors, "series": Post.series}
 def published(kind: Kind, now: datetime) -> Select[Post]:
     """What anybody may read at this moment, by its address."""
     return select(Post).where(
-        Post.kind == kind, Post.deleted_at.is_(None), Post.status.in_(LIVE), Post.published_at <= now, ~_over(now)
+        Post.kind == kind, Post.deleted_at.is_(None), Post.status.in_(LIVE), Post.published_at <= now, _lasts(now)
     )
 
 
-def _over(now: datetime) -> ColumnElement[bool]:
-    """Whether the time has passed for which readers were to see it."""
-    return func.coalesce(Post.expires_at <= now, False)
+def _lasts(now: datetime) -> ColumnElement[bool]:
+    """Whether the time is not over yet for which readers are to see it."""
+    return or_(Post.expires_at.is_(None), Post.expires_at > now)
 
 
 def listed(kind: Kind, now: datetime) -> Select[Post]:
@@ -197,7 +197,7 @@ def _review() -> ColumnElement[str | None]:
 
 def _stands(status: Status, now: datetime) -> ColumnElement[bool]:
     """As `Post.current_status` has it."""
-    is_live = Post.status.in_(LIVE) & ~_over(now)
+    is_live = Post.status.in_(LIVE) & _lasts(now)
     reviewed = func.coalesce(_review().in_([ReviewState.IN_REVIEW, ReviewState.APPROVED]), False)
     match status:
         case Status.SCHEDULED:
@@ -209,7 +209,7 @@ def _stands(status: Status, now: datetime) -> ColumnElement[bool]:
         case Status.DRAFT:
             return (Post.status == status) & ~reviewed
         case Status.UNPUBLISHED:
-            return or_(Post.status == status, Post.status.in_(LIVE) & _over(now)) & ~reviewed
+            return or_(Post.status == status, Post.status.in_(LIVE) & ~_lasts(now)) & ~reviewed
 
 
 def shown(
