@@ -153,13 +153,15 @@ async def test_each_language_names_all_languages_itself_included(client: httpx.A
 
 
 async def test_an_unchanged_sitemap_is_not_sent_again(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     async with sessions.begin() as session:
-        await make.post(session)
+        (await make.post(session, at=long_ago)).updated_at = long_ago
     for path in ("/sitemap.xml", "/sitemaps/posts-1.xml"):
         etag = (await client.get(path)).headers["ETag"]
         assert (await client.get(path, headers={"If-None-Match": etag})).status_code == 304
         async with sessions.begin() as session:
-            await make.post(session, f"Another, {path}", datetime.now(UTC))
+            long_ago += timedelta(days=1)
+            (await make.post(session, f"Another, {path}", long_ago)).updated_at = long_ago
         assert (await client.get(path, headers={"If-None-Match": etag})).status_code == 200
 
 

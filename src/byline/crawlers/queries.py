@@ -6,8 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Subquery, case, cast, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Integer, Select, Subquery, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import load_only
 
 from byline.authors.models import Author
@@ -18,8 +17,6 @@ from byline.tags.models import Tag
 
 CHANGED = func.greatest(Post.published_at, Post.updated_at)
 """When it became what readers see: what was written ahead changed last when it appeared."""
-
-GROUP = func.coalesce(Post.translation_of, Post.id)
 
 _UNIT = 500
 """Bytes. So 50,000 units of addresses and dates are 25 MB: half of what a sitemap may have."""
@@ -74,11 +71,10 @@ def parts(found: Select[Any], capacity: int, site_url: str) -> Select[Any]:
     return select(placed.c.part, func.max(placed.c.changed)).group_by(placed.c.part).order_by(placed.c.part)
 
 
-def bounds(found: Select[Any], capacity: int, site_url: str, number: int) -> Select[int, UUID]:
-    """The number and the first id of a part and of the one that follows, as far as they are there."""
+def rows(found: Select[Any], capacity: int, site_url: str, number: int) -> Select[Any]:
+    """What one part has: `id`, `slug` and `changed`."""
     placed = _placed(found, capacity, site_url)
-    firsts = select(placed.c.part, placed.c.id).where(placed.c.part >= number)
-    return firsts.ext(distinct_on(placed.c.part)).order_by(placed.c.part, placed.c.id).limit(2)
+    return select(placed.c.id, placed.c.slug, placed.c.changed).where(placed.c.part == number).order_by(placed.c.id)
 
 
 def _placed(found: Select[Any], capacity: int, site_url: str) -> Subquery:
@@ -88,23 +84,18 @@ def _placed(found: Select[Any], capacity: int, site_url: str) -> Subquery:
     weight = (func.octet_length(entry.c.slug) * 3 + len(site_url.encode()) * 3 + 150 + _UNIT - 1) / literal(_UNIT)
     units = cast(func.floor(weight), Integer)
     run = func.sum(units).over(order_by=entry.c.id)
-    return select(entry.c.id, entry.c.changed, (func.div(run - 1, capacity) + 1).label("part")).subquery()
-
-
-def slice_of(found: Select[Any], after: UUID | None, first: UUID, end: UUID | None, size: int) -> Select[Any]:
-    """The next rows of a part, by key."""
-    entry = found.subquery()
-    rows = select(entry).where(entry.c.id >= first) if after is None else select(entry).where(entry.c.id > after)
-    return (rows if end is None else rows.where(entry.c.id < end)).order_by(entry.c.id).limit(size)
+    return select(entry, (func.div(run - 1, capacity) + 1).label("part")).subquery()
 
 
 def pictured(ids: Iterable[UUID]) -> Select[Any]:
     """The group, the cover and, where there are pictures in it, the HTML of posts."""
     html = case((Post.html.contains("<img "), Post.html), else_=None)
-    return select(Post.id, GROUP, Post.cover, html).where(Post.id.in_(ids))
+    return select(Post.id, func.coalesce(Post.translation_of, Post.id), Post.cover, html).where(Post.id.in_(ids))
 
 
 def members(kind: Kind, groups: Iterable[UUID], now: datetime) -> Select[Post]:
     """What readers' lists show of these groups of translations, the original or who is its oldest first."""
     columns = load_only(Post.kind, Post.slug, Post.language, Post.translation_of, raiseload=True)
-    return posts.listed(kind, now).where(GROUP.in_(groups)).options(columns).order_by(Post.id)
+    ids = list(groups)
+    belong = or_(Post.translation_of.in_(ids), and_(Post.translation_of.is_(None), Post.id.in_(ids)))
+    return posts.listed(kind, now).where(belong).options(columns).order_by(Post.id)
