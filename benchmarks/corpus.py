@@ -14,7 +14,6 @@ from pathlib import Path
 import asyncpg
 
 SEED = 20_261_123
-WRITTEN = 2_000  # files at most; the rest are copies
 TAGS, AUTHORS = 200, 50
 BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 
@@ -50,7 +49,7 @@ def articles(count: int) -> Iterator[tuple[str, str]]:
     chance = random.Random(SEED)
     words = Words(chance)
     for number in range(count):
-        published = BEGIN + timedelta(hours=number * 96_000 / WRITTEN)
+        published = BEGIN + timedelta(hours=number * 24)
         tags = sorted({f"topic-{int(TAGS * chance.random() ** 2):03}" for _ in range(chance.randint(1, 4))})
         author = f"Author {int(AUTHORS * chance.random() ** 2):02}"
         head = [f"title: Article {number} {' '.join(words.some(4))}", f"date: {published:%Y-%m-%dT%H:%M:%SZ}"]
@@ -72,7 +71,7 @@ def articles(count: int) -> Iterator[tuple[str, str]]:
 
 def write(folder: Path, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in articles(min(count, WRITTEN)):
+    for name, content in articles(count):
         (folder / name).write_text(content)
 
 

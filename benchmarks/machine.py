@@ -15,11 +15,18 @@ import httpx
 import psutil
 from packaging.requirements import Requirement
 
+from byline.core.embedded import EmbeddedPostgres
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
 SERVER, REST = 0, (os.cpu_count() or 1) - 1  # cores
 PATIENCE = 120.0
 OWNER = ("owner@example.com", "correct horse battery")
+
+
+def address_of(data: Path) -> str:
+    """Of the embedded database, as asyncpg takes it."""
+    return EmbeddedPostgres(data / "postgres").url().replace("+asyncpg", "", 1)
 
 
 def environment(data: Path, **more: str) -> dict[str, str]:

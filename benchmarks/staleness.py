@@ -20,7 +20,6 @@ import httpx
 import psutil
 
 from benchmarks import corpus, machine
-from byline.core.embedded import EmbeddedPostgres
 
 PORT = 8771
 NEWEST = "/v1/posts?limit=1&fields=title"
@@ -41,7 +40,8 @@ def number_of(answer: httpx.Response) -> int:
 def process_of(client_port: int) -> int:
     """Which process has the other end of a connection."""
     for connection in psutil.net_connections("tcp"):
-        if connection.raddr and connection.raddr.port == client_port and connection.laddr.port == PORT:
+        ends = connection.laddr[1:], connection.raddr[1:]
+        if ends == ((PORT,), (client_port,)):
             return connection.pid or 0
     return 0
 
@@ -148,7 +148,7 @@ def main() -> None:
             command = ["wrk", "-t1", f"-c{options.load}", "-d600s", f"{address}/v1/posts?limit=20"]
             load = subprocess.Popen(command, stdout=subprocess.DEVNULL) if options.load else None
             try:
-                url = EmbeddedPostgres(place / "data" / "postgres").url()
+                url = machine.address_of(place / "data")
                 asyncio.run(measure(address, url, options.publications, options.readers))
                 print("memory of the processes, MiB:", machine.memories(PORT))
             finally:
