@@ -75,7 +75,7 @@ def record(address: str, folder: Path) -> dict[str, dict[str, str]]:
     return asked
 
 
-def reads(addresses: Mapping[str, str], asked: Mapping[str, Mapping[str, str]], rounds: int, seconds: float) -> Table:
+def reads(addresses: Mapping[str, str], asked: Mapping[str, Mapping[str, str]], rounds: int, seconds: int) -> Table:
     """Requests a second of each operation at each address, round by round; all are asked in turn."""
     rates: Table = {operation.key: {} for operation in OPERATIONS}
     for number in range(rounds):
@@ -83,7 +83,7 @@ def reads(addresses: Mapping[str, str], asked: Mapping[str, Mapping[str, str]], 
             for name in ("byline", *operation.limits):
                 path = operation.path if name == "byline" else operation.at_limit or f"/{operation.key}"
                 headers = asked[operation.key]
-                machine.wrk(addresses[name] + path, 0.5, 32, headers)
+                machine.wrk(addresses[name] + path, 1, 32, headers)
                 found = machine.wrk(addresses[name] + path, seconds, 32, headers)
                 rates[operation.key].setdefault(name, []).append(found)
             print(f"round {number + 1}: {operation.name}", flush=True)
@@ -94,7 +94,7 @@ def writes(address: str, count: int) -> dict[str, list[float]]:
     """Milliseconds of each creation, save and publication, one after another."""
     taken: dict[str, list[float]] = {"create": [], "save": [], "publish": []}
     email, password = machine.OWNER
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, timeout=60) as client:
         token = client.post("/v1/auth/token", data={"username": email, "password": password}).raise_for_status().json()
         client.headers["Authorization"] = f"Bearer {token['access_token']}"
 
@@ -144,7 +144,7 @@ def prepare(place: Path, posts: int, imported: int) -> dict[str, float]:
     }
 
 
-def measure(posts: int, imported: int, rounds: int, seconds: float) -> tuple[Table, dict[str, float]]:
+def measure(posts: int, imported: int, rounds: int, seconds: int) -> tuple[Table, dict[str, float]]:
     with tempfile.TemporaryDirectory(prefix="byline-benchmark-") as folder, ExitStack() as stack:
         place = Path(folder).resolve()
         place.chmod(0o755)
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=2000, help="2000, 10000 or 100000")
     parser.add_argument("--imported", type=int, default=500, help="of them, at least 50; the rest are copies")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
     options = parser.parse_args()
     rates, single = measure(options.posts, options.imported, options.rounds, options.seconds)
     text = report(options.posts, rates, single)

@@ -95,9 +95,9 @@ def limit(place: Path, port: int, name: str, **variables: str) -> Iterator[str]:
         yield address
 
 
-def wrk(url: str, seconds: float, connections: int, headers: Mapping[str, str]) -> dict[str, float]:
+def wrk(url: str, seconds: int, connections: int, headers: Mapping[str, str]) -> dict[str, float]:
     """Requests a second, and latencies in milliseconds. Raises where any answer was no success."""
-    command = ["taskset", "-c", str(REST), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    command = ["taskset", "-c", str(REST), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     said = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said:

@@ -22,6 +22,8 @@ import psutil
 from benchmarks import corpus, machine
 
 PORT = 8771
+PATIENCE = 60.0  # seconds: all processes share a core with the load
+ONE = httpx.Limits(max_connections=1)
 NEWEST = "/v1/posts?limit=1&fields=title"
 
 
@@ -47,7 +49,7 @@ def process_of(client_port: int) -> int:
 
 
 async def read(address: str, done: asyncio.Event, seen: dict[int, list[Seen]]) -> None:
-    async with httpx.AsyncClient(base_url=address, limits=httpx.Limits(max_connections=1)) as client:
+    async with httpx.AsyncClient(base_url=address, limits=ONE, timeout=PATIENCE) as client:
         answer = await client.get(NEWEST)
         stream = answer.extensions["network_stream"]
         process = process_of(stream.get_extra_info("client_addr")[1])
@@ -61,8 +63,7 @@ async def publish(address: str, count: int) -> int:
     """How often who published did not see it at once, over the same connection."""
     blind = 0
     email, password = machine.OWNER
-    limits = httpx.Limits(max_connections=1)
-    async with httpx.AsyncClient(base_url=address, limits=limits) as desk:
+    async with httpx.AsyncClient(base_url=address, limits=ONE, timeout=PATIENCE) as desk:
         signed_in = await desk.post("/v1/auth/token", data={"username": email, "password": password})
         mine = {"Authorization": f"Bearer {signed_in.raise_for_status().json()['access_token']}"}
         for number in range(1, count + 1):
