@@ -80,8 +80,13 @@ async def database_url(postgres: EmbeddedPostgres, worker_id: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def settings(database_url: str) -> Settings:
-    return Settings(_env_file=None, database_url=SecretStr(database_url), site_url="https://blog.example")
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=SecretStr(database_url),
+        data_dir=tmp_path_factory.mktemp("data"),
+        site_url="https://blog.example",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,16 @@ BY_PATH = {"/oembed": [check for check in CHECKED if check.__name__ != "not_a_se
 
 
 @pytest.fixture(scope="module")
-async def server(postgres: EmbeddedPostgres, worker_id: str) -> Any:
+async def server(postgres: EmbeddedPostgres, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A real server on a database of its own, with a few rows in it; its address and an owner's token."""
     url = await create_database(postgres, f"byline_{worker_id}_openapi")
-    settings = Settings(_env_file=None, database_url=SecretStr(url), worker=False, rate_limit_user="")
+    settings = Settings(
+        _env_file=None,
+        database_url=SecretStr(url),
+        data_dir=tmp_path_factory.mktemp("data"),
+        worker=False,
+        rate_limit_user="",
+    )
     app = create_app(settings)
     await migrate(app.state.database.engine)
     async with app.state.sessions.begin() as session:

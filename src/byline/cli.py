@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,10 +35,13 @@ from byline.core.limits import Limiter, LimitsUnavailable
 from byline.core.logging import configure_logging
 from byline.core.mail import one_line
 from byline.core.migrations import migrate as migrate_database
+from byline.core.notices import Heard
 from byline.core.settings import Environment, Settings
 from byline.jobs import queries
 from byline.jobs import service as jobs
 from byline.jobs.schemas import JobOut, JobQuery
+from byline.search.feeder import Feeder
+from byline.search.store import Store
 from byline.transfer.importing import import_documents
 from byline.transfer.markdown.reader import read
 from byline.transfer.markdown.sources import find_sources
@@ -46,6 +50,8 @@ from byline.transfer.report import Item, Outcome, Report
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 import_app = typer.Typer(no_args_is_help=True, help="Bring in what was written elsewhere.")
 app.add_typer(import_app, name="import")
+search_app = typer.Typer(no_args_is_help=True, help="What readers search in.")
+app.add_typer(search_app, name="search")
 jobs_app = typer.Typer(no_args_is_help=True, help="What is done in the background.")
 app.add_typer(jobs_app, name="jobs")
 
@@ -120,6 +126,14 @@ def retry_job(job_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**
     with _settings() as settings:
         _run(settings, lambda database: _retry_job(database, job_id))
     typer.echo(f"job {job_id} waits for a worker")
+
+
+@search_app.command("rebuild")
+def rebuild_search() -> None:
+    """Make the search index of this node anew, while the one that is there answers."""
+    with _settings() as settings:
+        seconds = _run(settings, lambda database: _rebuild_search(database, settings))
+    typer.echo(f"the search index was made anew in {seconds:.1f} s")
 
 
 @app.command()
@@ -233,6 +247,14 @@ async def _prepare(database: Database, settings: Settings, demo: bool) -> tuple[
     if not demo:
         return None
     return await demo_publication.create(database.sessions, language=settings.site_language)
+
+
+async def _rebuild_search(database: Database, settings: Settings) -> float:
+    await migrate_database(database.engine)
+    began = time.monotonic()
+    feeder = Feeder(database.sessions, Heard(), Store(settings.data_dir / "search"))
+    await feeder.rebuild_somewhere()
+    return time.monotonic() - began
 
 
 async def _create_owner(database: Database, email: str, name: str, password: str) -> None:

@@ -37,9 +37,10 @@ Event = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-async def settings(postgres: EmbeddedPostgres, worker_id: str) -> Settings:
+async def settings(postgres: EmbeddedPostgres, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     url = await create_database(postgres, f"byline_{worker_id}_stream")
-    return Settings(_env_file=None, database_url=SecretStr(url), worker=False)
+    data_dir = tmp_path_factory.mktemp("data")
+    return Settings(_env_file=None, database_url=SecretStr(url), data_dir=data_dir, worker=False)
 
 
 @pytest.fixture(scope="module")

@@ -57,13 +57,15 @@ _BARE = ("LATIN", "GREEK")  # scripts whose letters lose their marks
 
 # By the first part of a language's tag (BCP 47).
 _STEMMERS = {
-    **{"ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "da": "danish", "nl": "dutch"},
-    **{"en": "english", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german", "el": "greek"},
-    **{"hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian", "lt": "lithuanian"},
-    **{"ne": "nepali", "no": "norwegian", "nb": "norwegian", "nn": "norwegian", "pl": "polish", "pt": "portuguese"},
-    **{"ro": "romanian", "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish", "ta": "tamil"},
-    **{"tr": "turkish", "yi": "yiddish"},
+    **{"ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish"},
+    **{"fi": "finnish", "fr": "french", "hu": "hungarian", "it": "italian", "nb": "norwegian", "nl": "dutch"},
+    **{"nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish"},
+    **{"ta": "tamil", "tr": "turkish"},
 }
+
+
+# What is not Latin, of the languages that have a stemmer.
+_SCRIPTS = {"arabic": "ARABIC", "greek": "GREEK", "russian": "CYRILLIC", "tamil": "TAMIL"}
 
 
 class _Folding(dict[int, str]):
@@ -144,6 +146,13 @@ def stemmer_of(language: str) -> str | None:
 def _analyzer(stemmer: str) -> tantivy.TextAnalyzer:
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
     return builder.filter(tantivy.Filter.stemmer(stemmer)).build()
+
+
+@lru_cache(maxsize=10_000)
+def may_be_of(word: str, language: str) -> bool:
+    """Whether the language is written with such letters."""
+    script = _SCRIPTS.get(stemmer_of(language) or "", "LATIN")
+    return unicodedata.name(word[0], "").startswith(script)
 
 
 def stems(folded: Iterable[str], language: str) -> list[str]:

@@ -17,7 +17,7 @@ from byline.search import queries
 from byline.search.analysis import WRITTEN, words
 from byline.search.asking import Filters, Found, Question, ask
 from byline.search.parsing import parse
-from byline.search.schemas import DEEPEST, FacetCount, Facets, Passage, SearchHit, SearchPage, SearchQuery
+from byline.search.schemas import DEEPEST, FacetCount, Facets, Passage, SearchAnswer, SearchHit, SearchQuery
 from byline.search.snippets import Snippet, best_passage, mark
 from byline.search.store import Opened
 
@@ -39,7 +39,7 @@ class PageTooDeep(Invalid):
 
 async def answer(
     session: AsyncSession, opened: Opened, query: SearchQuery, *, secret: str, site_url: str
-) -> SearchPage:
+) -> SearchAnswer:
     """Raises InvalidCursor, PageTooDeep."""
     offset = _offset(query, secret)
     newest = query.sort != "relevance"
@@ -57,7 +57,7 @@ async def answer(
     data = [_hit(row, scores[row.id], passages[row.id], question.wanted, site_url) for row in rows]
     following = offset + used
     cursor = encode_cursor(f"search:{query.sort}", None, following, secret) if used < len(found.hits) else None
-    return SearchPage(
+    return SearchAnswer(
         data=data,
         next_cursor=cursor,
         total=found.total,
@@ -66,7 +66,7 @@ async def answer(
     )
 
 
-_NOTHING = SearchPage(
+_NOTHING = SearchAnswer(
     data=[], next_cursor=None, total=0, facets=Facets(tags=[], authors=[], languages=[], years=[]), did_you_mean=None
 )
 

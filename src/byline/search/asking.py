@@ -16,8 +16,8 @@ from uuid import UUID
 import tantivy
 from tantivy import Occur, Query
 
-from byline.search.analysis import is_paired, stem, words
-from byline.search.documents import read_key, schema
+from byline.search.analysis import is_paired, may_be_of, stem, words
+from byline.search.documents import moment, read_key, schema
 from byline.search.parsing import Asked, Part
 from byline.search.spelling import corrections
 from byline.search.store import Opened
@@ -33,6 +33,7 @@ FEW = 1000  # articles, of which any number of words is looked for
 MOST = 0.75  # of the words, which the newest have to have
 LONGEST_NAME = 4  # words
 MOST_CORRECTED = 5  # words
+MOST_LANGUAGES = 5  # whose ways of stemming are tried for a word of which nobody says of what language it is
 FACETS = 20  # of each kind
 
 Clause = tuple[Occur, Query]
@@ -74,9 +75,12 @@ class Question:
 
     def terms(self, word: str) -> list[str]:
         """The ways in which the languages of the index write this word."""
-        found = dict.fromkeys(stem(word, language) for language in self.languages) or {word: None}
+        found = dict.fromkeys(stem(word, language) for language in self._may_be_of(word)) or {word: None}
         self.wanted.update(found)
         return list(found)
+
+    def _may_be_of(self, word: str) -> list[str]:
+        return [language for language in self.languages if may_be_of(word, language)][:MOST_LANGUAGES]
 
     def meant(self, word: str) -> list[str]:
         """The terms of a word, or of what it may have been meant for."""
@@ -124,7 +128,9 @@ class Question:
 
     def _part(self, part: Part) -> tuple[int, list[Query]]:
         if part.is_phrase:
-            return 0, self._phrases("body", part.words)
+            for word in part.words:
+                self.meant(word)
+            return 0, self._phrases("body", [self.corrected.get(word, word) for word in part.words])
         if len(part.words) == 1 and len(part.words[0]) == 1 and is_paired(part.words[0]):
             self.wanted.update(part.words)
             return 0, [Query.term_query(schema(), "words", part.words[0])]
@@ -138,7 +144,8 @@ class Question:
 
     def _phrases(self, name: str, found: Sequence[str], slop: int = 0) -> list[Query]:
         """The words in this order, as each language writes them."""
-        ways = dict.fromkeys(tuple(stem(word, language) for word in found) for language in self.languages)
+        languages = self._may_be_of(found[0])
+        ways = dict.fromkeys(tuple(stem(word, language) for word in found) for language in languages)
         self.wanted.update(chain(*ways))
         return [
             Query.phrase_query(schema(), name, list(way), slop)
@@ -211,10 +218,10 @@ def _filtered(query: Query, filters: Filters) -> Query:
     conditions = [Query.term_query(schema(), name, value) for name, value in terms.items() if value is not None]
     after, before = filters.published_after, filters.published_before
     if after is not None or before is not None:
-        lowest = None if after is None else ceil(after.timestamp())
-        highest = None if before is None else int(before.timestamp())
+        lowest = None if after is None else moment(after) + 1
+        highest = None if before is None else moment(before) - 1
         kind = tantivy.FieldType.Integer
-        conditions.append(Query.range_query(schema(), "published_at", kind, lowest, highest, include_upper=False))
+        conditions.append(Query.range_query(schema(), "published_at", kind, lowest, highest))
     if not conditions:
         return query
     return _all([query, *(Query.const_score_query(condition, 0) for condition in conditions)])

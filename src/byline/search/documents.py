@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ FORMAT = f"{VERSION}.1"
 """Of the index: one of another format is made anew."""
 
 STATE = "state"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ANALYZER = "spaced"
 
 
@@ -78,7 +79,7 @@ class Article:
         document.add_text("words", " ".join({*body, *single_characters(whole)}))
         document.add_text("suggest", " ".join({*words(self.title), *single_characters(self.title)}))
         document.add_text("language", self.language.lower())
-        document.add_integer("published_at", int(self.published_at.timestamp()))
+        document.add_integer("published_at", moment(self.published_at))
         document.add_integer("year", self.published_at.year)
         for tag_id in self.tags:
             document.add_text("tags", tag_id.hex)
@@ -105,6 +106,11 @@ class Name:
             document.add_text("names", " ".join(words(name)))
             document.add_text("suggest", " ".join({*words(name), *single_characters(name)}))
         return document
+
+
+def moment(time: datetime) -> int:
+    """In microseconds since 1970, as exact as the database has it."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def key(kind: str, id: UUID) -> str:

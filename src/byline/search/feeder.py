@@ -5,14 +5,11 @@ database has another one there, it is another database, or an earlier one, and t
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-import tantivy
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from byline.changes.feed import Cursor, CursorGone, Item, read
@@ -21,56 +18,15 @@ from byline.core.jobs import describe
 from byline.core.notices import Heard
 from byline.posts.models import Kind as PostKind
 from byline.search import queries
-from byline.search.documents import STATE, Article, Name, key, schema
+from byline.search.documents import Article, Name, key
 from byline.search.store import Store, Unreadable, open_index
+from byline.search.writing import Changed, Writer, state_of
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # changes read and written at a time
 LOOK_EVERY = 1.0  # seconds: schedules come about without a notice
 TRY_EVERY = 2.0  # seconds after which another process may write, or the same one begins anew
-MEMORY = 50_000_000  # bytes that wait to be written
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What is to be replaced, by keys, and what is there in its place."""
-
-    keys: Sequence[str]
-    documents: Sequence[Article | Name]
-
-
-class Writer:
-    """All of it blocks."""
-
-    def __init__(self, index: tantivy.Index) -> None:
-        self._writer = index.writer(MEMORY, 1)
-
-    def apply(self, changed: Changed) -> None:
-        for found in changed.keys:
-            self._writer.delete_documents_by_term("key", found)
-        for document in changed.documents:
-            self._writer.add_document(document.document())
-
-    def commit(self, position: int, event: UUID | None) -> None:
-        """`position` in the feed, up to which all is written."""
-        self._writer.delete_documents_by_term("key", STATE)
-        state = json.dumps([position, None if event is None else str(event)])
-        self._writer.add_document(tantivy.Document(key=STATE, kind=STATE, state=state))
-        self._writer.commit()
-
-    def close(self) -> None:
-        self._writer.wait_merging_threads()
-
-
-def state_of(index: tantivy.Index) -> tuple[int, UUID | None] | None:
-    """The position that was committed, and the event that was there."""
-    searcher = index.searcher()
-    found = searcher.search(tantivy.Query.term_query(schema(), "key", STATE), limit=1).hits
-    if not found:
-        return None
-    position, event = json.loads(searcher.doc(found[0][1])["state"][0])
-    return position, None if event is None else UUID(event)
 
 
 class Feeder:
@@ -93,6 +49,15 @@ class Feeder:
                 logger.warning("the search index cannot be written: %s", describe(error))
             await asyncio.sleep(TRY_EVERY)
 
+    async def rebuild_somewhere(self) -> None:
+        """Made anew by this process, or by the one that writes; returns when it is done."""
+        await asyncio.to_thread(self._store.want_rebuild)
+        while self._store.is_rebuild_wanted:
+            with self._store.lock() as may_write:
+                if may_write:
+                    await self.rebuild()
+            await asyncio.sleep(LOOK_EVERY / 10)
+
     async def rebuild(self) -> str:
         """Makes the index anew beside the one that answers, which it then replaces; the name of its folder. The
         caller holds the lock.
@@ -106,7 +71,7 @@ class Feeder:
             cursor, event, changed, has_more = await self._next(cursor)
             await asyncio.to_thread(writer.apply, changed)
             count += len(changed.documents)
-        await asyncio.to_thread(writer.commit, cursor.position, event)
+        await asyncio.to_thread(writer.save, cursor.position, event)
         await asyncio.to_thread(writer.close)
         self._store.let_answer(name)
         self._store.rebuild_done()
@@ -152,7 +117,7 @@ class Feeder:
                 cursor, event, changed, has_more = await self._next(cursor)
                 if changed.keys:
                     await asyncio.to_thread(writer.apply, changed)
-                    await asyncio.to_thread(writer.commit, cursor.position, event)
+                    await asyncio.to_thread(writer.save, cursor.position, event)
                 if not has_more:
                     await self._heard.wait(LOOK_EVERY)
         finally:

@@ -9,7 +9,7 @@ from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.search.answering import PageTooDeep, SearchNotReady, answer
 from byline.search.deps import SearchIndex
-from byline.search.schemas import SearchPage, SearchQuery, Suggestions, SuggestQuery
+from byline.search.schemas import SearchAnswer, SearchQuery, Suggestions, SuggestQuery
 from byline.search.suggesting import suggest
 
 router = APIRouter(prefix="/v1/search", tags=["Search"])
@@ -23,7 +23,7 @@ async def search(
     settings: SettingsDep,
     request: Request,
     response: Response,
-) -> SearchPage:
+) -> SearchAnswer:
     """Posts and pages that say what was asked for, the best first.
 
     Not every word has to be there: rare ones count more, and more in titles and headings. A word that is nowhere is

@@ -69,7 +69,7 @@ class Facets(Output):
     years: list[FacetCount]
 
 
-class SearchPage(Output):
+class SearchAnswer(Output):
     data: list[SearchHit]
     next_cursor: str | None
     total: int

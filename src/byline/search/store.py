@@ -22,9 +22,6 @@ import tantivy
 from byline.search.analysis import stemmer_of
 from byline.search.documents import FORMAT, prepare, schema
 
-MOST_LANGUAGES = 5
-"""How many ways of stemming are tried for a word of which nobody says of what language it is."""
-
 
 class Unreadable(Exception):
     """The index is damaged."""
@@ -114,7 +111,7 @@ def _look(name: str, stamp: tuple[int, int], index: tantivy.Index) -> Opened:
     searcher = index.searcher()
     counted = searcher.aggregate(tantivy.Query.all_query(), {"by": {"terms": {"field": "language", "size": 50}}})
     languages = {stemmer_of(bucket["key"]): bucket["key"] for bucket in reversed(counted["by"]["buckets"])}
-    return Opened(name, stamp, index, searcher, list(reversed(languages.values()))[:MOST_LANGUAGES])
+    return Opened(name, stamp, index, searcher, list(reversed(languages.values())))
 
 
 def _try(file: IO[str]) -> bool:
