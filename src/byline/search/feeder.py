@@ -124,9 +124,9 @@ class Feeder:
             await asyncio.to_thread(writer.close)
 
     async def _next(self, since: Cursor | None) -> tuple[Cursor, UUID | None, Changed, bool]:
-        now = datetime.now(UTC)
         async with self._sessions.begin() as session:
             batch = await read(session, since, AT_ONCE)
+            now = datetime.now(UTC)  # not before: what was told is published by now
             due = set(await session.scalars(queries.unannounced(now)))
             changed = await load(session, batch.items, due - self._early, now)
             event = await session.scalar(queries.event_at(batch.next.position // 2))
