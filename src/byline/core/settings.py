@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         description="A PostgreSQL (15 or newer) of your own, `postgresql://user:password@host/database`; "
         "plain `DATABASE_URL` works too. Unset: Byline starts one in the data folder.",
     )
-    data_dir: Path = Field(Path("data"), description="Where the embedded database and media live.")
+    data_dir: Path = Field(Path("data"), description="Where the embedded database, the search index and media live.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on.")
     site_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] = Field(
