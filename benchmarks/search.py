@@ -24,10 +24,9 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, text
 
 from byline.app import create_app
-from byline.core.events import CHANNEL
 from byline.core.ids import uuid7
 from byline.core.migrations import migrate
-from byline.core.notices import Notices
+from byline.core.notices import Heard
 from byline.core.settings import Settings
 from byline.models import Base
 from byline.posts.models import Post, PostTag
@@ -116,7 +115,7 @@ async def run(url: str, sizes: list[int], folder: Path) -> None:
             there += len(rows)
             newest = rows[-1]["id"]
         began = time.monotonic()
-        await Feeder(database.sessions, Notices(settings, CHANNEL), app.state.search).rebuild_somewhere()
+        await Feeder(database.sessions, Heard(), app.state.search).rebuild_somewhere()
         made = time.monotonic() - began
         await measure(app, size, made, newest)
     await database.close()
