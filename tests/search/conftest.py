@@ -42,6 +42,15 @@ class Node:
 
         await until(has_it)
 
+    async def rebuilt(self) -> None:
+        """Returns when the index is made of all that is there."""
+        self.store.want_rebuild()
+
+        async def is_done() -> bool:
+            return not self.store.is_rebuild_wanted
+
+        await until(is_done)
+
     def _has(self, sequence: int) -> bool:
         opened = self.store.open()
         state = None if opened is None else state_of(opened.index)

@@ -46,7 +46,7 @@ _STRIPPED = re.compile(
 _SAME = {
     **dict.fromkeys("يىیېےئ", "ي"),
     **dict.fromkeys("كکڪ", "ك"),
-    **dict.fromkeys("هہھەةۀۂ", "ه"),
+    **dict.fromkeys("هہھەۀۂ", "ه"),
     **dict.fromkeys("اأإآٱ", "ا"),
     **dict.fromkeys("وؤ", "و"),
     "ё": "е",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -39,11 +40,9 @@ def _matches(text: str, wanted: Collection[str], language: str) -> list[tuple[Sp
     """The places of the words that were looked for, and the term of each."""
     terms: dict[str, str] = {}
     for word in set(WRITTEN.findall(text)):
-        for candidate in _pieces(word):
-            for folded in words(candidate):
-                term = stem(folded, language)
-                if term in wanted or folded in wanted:
-                    terms[candidate] = term
+        for candidate, term, folded in _forms(word, language):
+            if term in wanted or folded in wanted:
+                terms[candidate] = term
     if not terms:
         return []
     paired = [term for term in terms if is_paired(term)]
@@ -56,6 +55,12 @@ def _matches(text: str, wanted: Collection[str], language: str) -> list[tuple[Sp
         pattern = re.compile(f"(?=({_one_of(paired)}))")
         found += [(match.span(1), terms[match[1]]) for match in pattern.finditer(text)]
     return sorted(found)[:MOST_MARKS]
+
+
+@lru_cache(maxsize=50_000)
+def _forms(word: str, language: str) -> list[tuple[str, str, str]]:
+    """What may be found of it, by which term, and folded: most words of most texts have been met before."""
+    return [(piece, stem(folded, language), folded) for piece in _pieces(word) for folded in words(piece)]
 
 
 def _one_of(words: Iterable[str]) -> str:
