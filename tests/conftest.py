@@ -94,6 +94,7 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     await migrate(app.state.database.engine)
     yield app
+    await app.state.reading.close()
     await app.state.database.close()
 
 
@@ -104,13 +105,16 @@ async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
     Each is a savepoint of one outer transaction, so one has to end before the next begins.
     """
     real: Sessions = app.state.sessions
+    reading: Sessions = app.state.reading.sessions
     async with app.state.database.engine.connect() as connection:
         outer = await connection.begin()
         app.state.sessions = async_sessionmaker(
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
+        app.state.reading.sessions = app.state.sessions
         yield app.state.sessions
         app.state.sessions = real
+        app.state.reading.sessions = reading
         await outer.rollback()
 
 

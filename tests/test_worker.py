@@ -26,9 +26,9 @@ from byline.core.settings import Settings
 from byline.jobs import service
 from byline.worker import Pace, Worker, conninfo
 from tests.conftest import create_database
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 60.0  # seconds: shared machines are slow at times
 # Signs of life never fail to come within the time after which a worker counts as lost.
 QUICK = Pace(look=0.05, sign_of_life=0.5, grace=20, patience=0.5, pause=0.05)
 
@@ -103,12 +103,6 @@ async def found(queue: Sessions, job_id: int) -> tuple[Status, int, str | None]:
         job = await session.get_one(Job, job_id)
         failure = await session.get(JobFailure, job_id)
         return job.status, job.attempts, failure.error if failure else None
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 -- what is waited for happens in the database
-            await asyncio.sleep(0.02)
 
 
 async def ends(queue: Sessions, job_id: int, status: Status) -> tuple[int, str | None]:

@@ -33,6 +33,7 @@ from byline.core.delivery import FromMemory
 from byline.core.docs import mount_docs
 from byline.core.errors import BadRequest, ContentTooLarge, Invalid, TooManyRequests, Unauthenticated
 from byline.core.events import CHANNEL
+from byline.core.gate import Gate, Overloaded
 from byline.core.http import BodyLimit, ConditionalGet, RequestId
 from byline.core.jobs import TaskContext
 from byline.core.limits import Limiter
@@ -40,6 +41,7 @@ from byline.core.logging import AccessLog, configure_logging
 from byline.core.mail import create_mailer
 from byline.core.notices import Notices
 from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems, unexpected
+from byline.core.reading import Reading
 from byline.core.reads import delivered
 from byline.core.security import CORS, AllowedHosts, ClientAddress, HostNotAllowed, RateLimit, SecurityHeaders
 from byline.core.settings import Environment, Settings
@@ -134,12 +136,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        responses=problems(BadRequest, HostNotAllowed, ContentTooLarge, Invalid, TooManyRequests, ServiceUnavailable),
+        responses=problems(
+            BadRequest, HostNotAllowed, ContentTooLarge, Invalid, TooManyRequests, ServiceUnavailable, Overloaded
+        ),
         middleware=_middleware(settings, limiter, store),
     )
     app.state.settings = settings
     app.state.database = database
     app.state.sessions = database.sessions
+    app.state.gate = Gate(settings.database_pool_size, settings.database_queue, settings.request_timeout)
+    app.state.reading = Reading(settings, database, cookie=COOKIE, changed_at=lambda: store.changed_at)
     app.state.notices = notices
     app.state.store = store
     app.state.limiter = limiter
@@ -149,16 +155,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.feeder = Feeder(app.state.sessions, notices.heard(CHANNEL), app.state.search)
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
-    for router in DELIVERY:
+    for router in DELIVERY:  # those that are asked most come first: routing looks at each in turn
         app.include_router(router, dependencies=[Depends(delivered)])
-    for router in PEOPLE:
+    for router in (*AROUND, *PEOPLE):
         app.include_router(router)
     manage = APIRouter(prefix="/v1/manage", responses=problems(*REFUSED))
     for router in MANAGEMENT:
         manage.include_router(router)
     app.include_router(manage)
-    for router in AROUND:
-        app.include_router(router)
     app.webhooks.include_router(webhooks.router)
     mount_docs(app)
     mount_pages(app, settings.site_title)
@@ -216,6 +220,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     worker = Worker(TaskContext(state.sessions, state.settings, state.mailer))
     running = asyncio.create_task(worker.run()) if state.settings.worker else None
     tasks = [asyncio.create_task(state.notices.run()), asyncio.create_task(state.feeder.run())]
+    if state.reading.replica is not None:
+        tasks.append(asyncio.create_task(state.reading.replica.watch()))
     with told_to_stop(state.changes.close):
         yield
     await state.changes.stop()
@@ -227,6 +233,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if running is not None:
         await running
     await app.state.limiter.close()
+    await app.state.reading.close()
     await app.state.database.close()
 
 

@@ -29,7 +29,7 @@ from tests import make
 from tests.conftest import Sessions, create_database
 from tests.problems import assert_problem
 from tests.test_cli import serving
-from tests.test_worker import until
+from tests.waiting import until
 
 PATIENCE = 30.0
 

@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,8 +37,7 @@ from byline.posts.models import Post
 from byline.posts.schemas import PostPublish
 from tests import make
 from tests.conftest import Sessions, create_database
-
-PATIENCE = 30.0
+from tests.waiting import until
 
 
 @asynccontextmanager
@@ -50,12 +49,6 @@ async def running(url: str, **settings: Any) -> AsyncIterator[FastAPI]:
     async with app.router.lifespan_context(app):
         await until(lambda: app.state.store.is_open or not app.state.store.limit)
         yield app
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.005)
 
 
 def reader(app: FastAPI, **headers: str) -> httpx.AsyncClient:
@@ -477,7 +470,7 @@ async def test_of_many_who_ask_at_once_one_computes(
     one: FastAPI, post: Post, written: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    engine = one.state.database.engine.sync_engine
+    engine = one.state.reading.engine.sync_engine
 
     def note(*arguments: Any) -> None:
         sent.append(arguments[2])

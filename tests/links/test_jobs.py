@@ -1,7 +1,7 @@
 """Mails outlive the processes, and mail servers that are away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from pathlib import Path
@@ -28,8 +28,8 @@ from tests.conftest import create_database
 from tests.links.conftest import run_jobs
 from tests.postbox import Postbox, mail_server
 from tests.test_cli import free_port, serving
+from tests.waiting import until
 
-PATIENCE = 60.0  # seconds: shared machines are slow at times
 QUICK = Pace(look=0.05, sign_of_life=0.5, grace=20, patience=0.5, pause=0.05)
 RESET = "/v1/auth/password-reset"
 SEND = "links.send_password_reset"
@@ -173,9 +173,3 @@ async def test_a_mail_outlives_the_server_that_promised_it(
         await running
     assert [mail["To"] for mail in postbox.mails] == [ADA]
     await database.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 -- what is waited for happens in the database
-            await asyncio.sleep(0.02)

@@ -20,7 +20,8 @@ from byline.posts.models import Kind, Post
 from byline.posts.schemas import PostPublish
 from tests import make
 from tests.conftest import create_database
-from tests.test_worker import QUICK, until, working
+from tests.test_worker import QUICK, working
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -177,4 +177,4 @@ async def test_one_article_takes_few_queries(client: httpx.AsyncClient, count_qu
         count_queries()
         await client.get(path)
         counts.append(count_queries())
-    assert max(counts) <= 4 + 2  # and a savepoint around them
+    assert max(counts) <= 1 + 2  # and a savepoint around it

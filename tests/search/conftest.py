@@ -18,7 +18,7 @@ from byline.search.feeder import Feeder
 from byline.search.store import Store
 from byline.search.writing import state_of
 from tests.conftest import Sessions
-from tests.test_worker import until
+from tests.waiting import until
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tests import make
 from tests.conftest import Sessions
 from tests.problems import assert_problem
 from tests.search.conftest import Node, Start
-from tests.test_worker import until
+from tests.waiting import until
 
 
 async def until_found(node: Node, q: str, titles: list[str]) -> None:

@@ -6,7 +6,7 @@ import random
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
@@ -31,10 +31,10 @@ from byline.webhooks.models import Delivery, State
 from byline.worker import Pace, Worker
 from tests import make
 from tests.conftest import create_database
+from tests.waiting import PATIENCE, until
 from tests.webhooks.conftest import Receiver
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds: shared machines are slow at times
 QUICK = Pace(look=0.05, sign_of_life=0.5, grace=20, patience=0.5, pause=0.05)
 
 
@@ -60,12 +60,6 @@ async def working(context: TaskContext) -> AsyncIterator[None]:
         worker.stop()
         async with asyncio.timeout(PATIENCE):
             await running
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 -- what is waited for happens elsewhere
-            await asyncio.sleep(0.02)
 
 
 async def all_delivered(context: TaskContext, number: int) -> bool:

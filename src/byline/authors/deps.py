@@ -8,10 +8,10 @@ from byline.accounts.deps import AuthorReader, AuthorWriter
 from byline.authors import policy, queries
 from byline.authors.models import Author
 from byline.authors.service import AuthorNotFound, EditorsOnly, NotYourByline
-from byline.core.deps import PreconditionDep, SessionDep, by_id
+from byline.core.deps import PreconditionDep, ReadSessionDep, SessionDep, by_id
 
 
-async def get_public_author(slug: str, session: SessionDep) -> Author:
+async def get_public_author(slug: str, session: ReadSessionDep) -> Author:
     author = await session.scalar(queries.author_with_slug(slug))
     if author is None:
         raise AuthorNotFound()

@@ -6,7 +6,7 @@ from byline.authors import queries
 from byline.authors.deps import PublicAuthor
 from byline.authors.schemas import AuthorOut, AuthorQuery
 from byline.authors.service import AuthorNotFound
-from byline.core.deps import PaginatorDep, SettingsDep
+from byline.core.deps import ReadPaginatorDep, SettingsDep
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/authors", tags=["Authors"])
 
 @router.get("", responses=problems(InvalidCursor))
 async def list_authors(
-    query: Annotated[AuthorQuery, Query()], paginator: PaginatorDep, settings: SettingsDep
+    query: Annotated[AuthorQuery, Query()], paginator: ReadPaginatorDep, settings: SettingsDep
 ) -> Page[AuthorOut]:
     """All authors, by name."""
     page = await paginator.page(queries.authors(), query, query.sort, queries.SORTS)

@@ -1,7 +1,8 @@
-"""The engine, the sessions and the base of every table.
+"""The engines, the sessions and the base of every table.
 
 A request or a task is one transaction: it gets its session from `Database.sessions.begin()`, which commits at the
-end or rolls back on any error. Nothing else in Byline commits.
+end or rolls back on any error. Nothing else in Byline commits. What only reads for the public has connections of its
+own (`core/reading.py`).
 """
 
 import json
@@ -10,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, func
+from pydantic import SecretStr
+from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, event, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from byline.core.ids import uuid7
@@ -76,24 +79,52 @@ class Versioned(Row):
         return changes
 
 
+CONNECT_TIMEOUT = 5.0
+"""Seconds that a server may take to let us in."""
+
+
 class Database:
     """The pool of one process. `sessions.begin()` is a transaction."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.database_url is None:
             raise ValueError("no database: set BYLINE_DATABASE_URL, or start by `byline serve`, which brings its own")
-        self.engine = create_async_engine(
-            settings.database_url.get_secret_value(),
-            connect_args=_UNPREPARED if settings.database_pooler else {},
-            pool_size=settings.database_pool_size,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_pre_ping=True,
-            hide_parameters=True,  # drafts, addresses and hashes are nothing for a log
-            json_serializer=lambda value: json.dumps(value, ensure_ascii=False),
-        )
-        note_reads(self.engine)
+        self.engine = make_engine(settings.database_url, settings, pool_size=settings.database_pool_size)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def make_engine(url: SecretStr, settings: Settings, *, pool_size: int) -> AsyncEngine:
+    """A pool of at most so many connections, none of which is handed out dead."""
+    arguments: dict[str, Any] = {"timeout": CONNECT_TIMEOUT}
+    if settings.database_pooler:
+        arguments |= _UNPREPARED
+    engine = create_async_engine(
+        url.get_secret_value(),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args=arguments,
+        hide_parameters=True,  # drafts, addresses and hashes are nothing for a log
+        json_serializer=lambda value: json.dumps(value, ensure_ascii=False),
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    note_reads(engine)
+    return engine
+
+
+def make_readers(engine: AsyncEngine, settings: Settings) -> async_sessionmaker[AsyncSession]:
+    """Sessions whose statements stand each for itself, outside of a transaction."""
+    # Behind a pooler of transactions, what is prepared and what executes it have to be in one.
+    level = "READ COMMITTED" if settings.database_pooler else "AUTOCOMMIT"
+    return async_sessionmaker(engine.execution_options(isolation_level=level), class_=AsyncSession, autoflush=False)
+
+
+def _refuse_dead(connection: Any, *_: object) -> None:
+    """What the server has closed is made anew. It costs nothing, where asking the server (`pool_pre_ping`) costs three
+    round trips; a server that is gone without a word is found by neither, but by the time that a request may take.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError()

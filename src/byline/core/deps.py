@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 V = TypeVar("V", bound=Versioned)
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:  # no dependency is a plain `def`: each would take a thread
     settings: Settings = request.app.state.settings
     return settings
 
@@ -31,7 +32,7 @@ SettingsDep = Annotated[Settings, Depends(get_settings)]
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """The transaction of this request."""
     refusal: BylineError | None = None
-    async with request.app.state.sessions.begin() as session:
+    async with request.app.state.gate.place(), request.app.state.sessions.begin() as session:
         try:
             yield session
         except BylineError as error:
@@ -44,6 +45,15 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 
 # With scope="function" the transaction ends before the answer is sent: a commit that fails is never a 201.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+async def get_read_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """For what anybody may read: no transaction, and nothing is written."""
+    async with request.app.state.reading.session(request) as session:
+        yield session
+
+
+ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
 
 
 class Precondition:
@@ -111,17 +121,22 @@ def link_to_next(request: Request, response: Response, cursor: str | None) -> No
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
 
 
+def ready(answer: BaseModel, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer of a route that documents it by `response_model`: what was checked once is not checked again."""
+    return Response(answer.model_dump_json(), headers=dict(headers or {}), media_type="application/json")
+
+
 class Paginator:
     """Cuts lists into pages, and tells the next one in a `Link` header too (RFC 8288)."""
 
-    def __init__(self, request: Request, response: Response, session: SessionDep, settings: SettingsDep) -> None:
+    def __init__(self, request: Request, response: Response, session: AsyncSession, settings: Settings) -> None:
         self.request = request
         self.response = response
         self.session = session
         self.secret = settings.secret_key.get_secret_value()
 
     async def page(self, statement: Select[R], query: PageQuery, sort: str, sorts: Sorts) -> Rows[R]:
-        id_column = statement.column_descriptions[0]["entity"].id
+        id_column = sorts[sort.removeprefix("-")].class_.id
         rows = await paginate(
             self.session, statement, query, sort=sort, sorts=sorts, id_column=id_column, secret=self.secret
         )
@@ -129,4 +144,16 @@ class Paginator:
         return rows
 
 
-PaginatorDep = Annotated[Paginator, Depends()]
+async def get_paginator(request: Request, response: Response, session: SessionDep, settings: SettingsDep) -> Paginator:
+    return Paginator(request, response, session, settings)
+
+
+async def get_read_paginator(
+    request: Request, response: Response, session: ReadSessionDep, settings: SettingsDep
+) -> Paginator:
+    return Paginator(request, response, session, settings)
+
+
+PaginatorDep = Annotated[Paginator, Depends(get_paginator)]
+ReadPaginatorDep = Annotated[Paginator, Depends(get_read_paginator)]
+"""Of what anybody may read."""

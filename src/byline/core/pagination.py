@@ -57,7 +57,8 @@ async def paginate(
 ) -> Rows[R]:
     """One page of the rows that `statement` selects, in the order of `sort`: a key of `sorts`, with `-` to descend.
 
-    `id_column` decides between equal values. Raises InvalidCursor.
+    `id_column` decides between equal values; where single columns are selected, both are among them. Raises
+    InvalidCursor.
     """
     column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
     page = statement
@@ -66,7 +67,8 @@ async def paginate(
         last = _parse(column, value), _parse(id_column, row_id)
         page = page.where(_after(column, id_column, descending, last))
     order = (column.desc(), id_column.desc()) if descending else (column.asc(), id_column.asc())
-    found = (await session.scalars(page.order_by(*order).limit(query.limit + 1))).all()
+    result = await session.execute(page.order_by(*order).limit(query.limit + 1))
+    found: Sequence[Any] = result.all() if len(result.keys()) > 1 else result.scalars().all()
     rows = found[: query.limit]
     next_cursor = None
     if len(found) > query.limit:

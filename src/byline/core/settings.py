@@ -243,7 +243,27 @@ class Settings(BaseSettings):
     )
     worker: bool = Field(True, description="Whether `byline serve` runs jobs too, in each of its processes.")
     worker_concurrency: int = Field(4, ge=1, le=1000, description="Jobs that a process runs at once.")
-    database_pool_size: int = Field(10, ge=1, le=1000, description="Connections to the database a process may hold.")
+    database_pool_size: int = Field(
+        10, ge=1, le=1000, description="Connections to the database a process may hold for all but public reads."
+    )
+    read_pool_size: int = Field(5, ge=1, le=1000, description="Connections a process may hold for public reads.")
+    database_queue: int = Field(
+        100,
+        ge=0,
+        le=100_000,
+        description="Requests that may wait for one of these connections, in each of the two lines; "
+        "any more are a 503 at once.",
+    )
+    read_timeout: float = Field(5, gt=0, le=3600, description="Seconds that the database may take for a public read.")
+    request_timeout: float = Field(60, gt=0, le=3600, description="The same for any other request.")
+    replica_url: SecretStr | None = Field(
+        None,
+        description="A read replica (streaming) for public reads, written like the database's address. "
+        "Unset: all read from the database itself.",
+    )
+    replica_max_lag: float = Field(
+        5, ge=1, le=3600, description="Seconds by which the replica may be behind; a slower one is left out."
+    )
     database_pooler: Literal["", "transaction"] = Field(
         "", description="`transaction` where a PgBouncer (or the like) in transaction mode stands before the database."
     )
@@ -266,7 +286,7 @@ class Settings(BaseSettings):
     def listening_url(self) -> SecretStr | None:
         return self.listen_database_url or self.database_url
 
-    @field_validator("database_url", "listen_database_url")
+    @field_validator("database_url", "listen_database_url", "replica_url")
     @classmethod
     def _use_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
         """Accepts what hosting services hand out: `postgres://`, `postgresql://`, `?sslmode=`."""

@@ -63,6 +63,8 @@ class Store:
         self._by_tables: dict[frozenset[str], set[Hashable]] = {}
         self._told: frozenset[str] = frozenset()  # the tables that have the trigger
         self._heard = 0
+        self.changed_at = -math.inf
+        """When this process last heard that a table had changed, or may have missed that (`time.monotonic`)."""
         self._changed: dict[str, int] = {}
         self._emptied = 0
         self._horizon: _Horizon | None = None
@@ -127,6 +129,7 @@ class Store:
 
     def _hear(self, table: str) -> None:
         self._heard += 1
+        self.changed_at = time.monotonic()
         self._changed[table] = self._heard
         for tables in [found for found in self._by_tables if table in found]:
             for key in self._by_tables.pop(tables):
@@ -134,6 +137,7 @@ class Store:
 
     def _empty(self) -> None:
         self._heard += 1
+        self.changed_at = time.monotonic()
         self._emptied = self._heard
         self._answers.clear()
         self._by_tables.clear()

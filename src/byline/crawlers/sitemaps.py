@@ -94,7 +94,7 @@ async def _pages(
         Page(
             addresses[row.id],
             row.changed,
-            translations.links(_own_first(groups[group], row.id), site_url=site_url) if len(groups[group]) > 1 else (),
+            translations.links(_members(groups[group], row.id, site_url)),
             pictures(cover, html or "", base=addresses[row.id]),
         )
         for row in rows
@@ -109,8 +109,10 @@ async def _groups(session: AsyncSession, kind: Kind, ids: Iterable[UUID], now: d
     return found
 
 
-def _own_first(posts: Sequence[Post], post_id: UUID) -> list[Post]:
-    return sorted(posts, key=lambda post: post.id != post_id)
+def _members(posts: Sequence[Post], post_id: UUID, site_url: str) -> Iterable[tuple[str, str, bool]]:
+    """That post first."""
+    for post in sorted(posts, key=lambda post: post.id != post_id):
+        yield post.language, public_address(post.path, site_url), post.is_original
 
 
 def pictures(cover: dict[str, Any] | None, html: str, *, base: str) -> list[str]:

@@ -6,12 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.authors.deps import PublicAuthor, get_public_author
 from byline.authors.models import Author
-from byline.core.deps import SessionDep, SettingsDep
+from byline.core.deps import ReadSessionDep, SettingsDep
 from byline.core.pagination import paginate
 from byline.core.settings import Settings
 from byline.core.uris import uri
 from byline.feeds.schemas import Entry, Feed, FeedQuery, SiteFeedQuery
 from byline.posts import queries
+from byline.posts.columns import columns
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import PostFilters
 from byline.series.deps import PublicSeries, get_public_series
@@ -25,7 +26,9 @@ _NEWEST_FIRST = "-published_at"
 Narrowed = Annotated[FeedQuery, Query()]
 
 
-async def get_site_feed(query: Annotated[SiteFeedQuery, Query()], session: SessionDep, settings: SettingsDep) -> Feed:
+async def get_site_feed(
+    query: Annotated[SiteFeedQuery, Query()], session: ReadSessionDep, settings: SettingsDep
+) -> Feed:
     tag = await get_public_tag(query.tag, session) if query.tag is not None else None
     author = await get_public_author(query.author, session) if query.author is not None else None
     series = await get_public_series(query.series, session) if query.series is not None else None
@@ -36,15 +39,19 @@ async def get_site_feed(query: Annotated[SiteFeedQuery, Query()], session: Sessi
     return await _feed(session, settings, query, about, which, tag=query.tag, author=query.author, series=query.series)
 
 
-async def get_tag_feed(tag: PublicTag, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
+async def get_tag_feed(tag: PublicTag, query: Narrowed, session: ReadSessionDep, settings: SettingsDep) -> Feed:
     return await _feed(session, settings, query, [tag], PostFilters(tag=tag.slug), path=tag.path)
 
 
-async def get_author_feed(author: PublicAuthor, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
+async def get_author_feed(
+    author: PublicAuthor, query: Narrowed, session: ReadSessionDep, settings: SettingsDep
+) -> Feed:
     return await _feed(session, settings, query, [author], PostFilters(author=author.slug), path=author.path)
 
 
-async def get_series_feed(series: PublicSeries, query: Narrowed, session: SessionDep, settings: SettingsDep) -> Feed:
+async def get_series_feed(
+    series: PublicSeries, query: Narrowed, session: ReadSessionDep, settings: SettingsDep
+) -> Feed:
     return await _feed(session, settings, query, [series], PostFilters(series=series.slug), path=series.path)
 
 
@@ -67,7 +74,7 @@ async def _feed(
     statement = queries.listed(Kind.POST, datetime.now(UTC)).where(*queries.matching(which))
     rows = await paginate(
         session,
-        statement.options(*queries.shown(Entry, sort=Post.published_at)),
+        statement.with_only_columns(*columns(Entry, sort=Post.published_at)),
         which,
         sort=_NEWEST_FIRST,
         sorts=queries.SORTS,

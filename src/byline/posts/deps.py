@@ -1,41 +1,96 @@
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import Depends, Path, Response
+from fastapi import Depends, Header, Path, Response
+from sqlalchemy import Select, bindparam
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
-from byline.core.deps import Precondition, PreconditionDep, SessionDep, SettingsDep
-from byline.core.http import version_etag
+from byline.core.deps import Precondition, PreconditionDep, ReadSessionDep, SessionDep, SettingsDep
+from byline.core.http import prefers, version_etag
+from byline.core.schemas import Output
+from byline.core.settings import Settings
 from byline.posts import drafts, policy, queries, revisions
+from byline.posts.columns import NOW, columns
 from byline.posts.models import Kind, Post, PreviewLink, ReviewComment, Revision
 from byline.posts.previews import PreviewLinkNotFound
 from byline.posts.review_comments import CommentNotFound
 from byline.posts.reviewing import ReviewedByOthers
 from byline.posts.revision_schemas import MOST_REVISIONS
-from byline.posts.schemas import PostDraft, PostOut
+from byline.posts.schemas import PostDraft, PostOut, PostRendition, PostSource
 from byline.posts.service import PostNotFound, PublishedByOthers
 
+AcceptHeader = Annotated[str, Header(description="`text/markdown` for the source.")]
 
-async def get_published_post(slug: str, session: SessionDep) -> Post:
+R = TypeVar("R", PostRendition, PostSource)
+
+
+async def get_published_post(slug: str, session: ReadSessionDep) -> Post:
     return await _published(session, Kind.POST, slug)
 
 
-async def get_published_page(slug: str, session: SessionDep) -> Post:
+async def get_published_page(slug: str, session: ReadSessionDep) -> Post:
     return await _published(session, Kind.PAGE, slug)
 
 
-async def _published(session: SessionDep, kind: Kind, slug: str) -> Post:
+async def _published(session: AsyncSession, kind: Kind, slug: str) -> Post:
     now = datetime.now(UTC)
     statement = queries.published(kind, now).where(Post.slug == slug)
-    # What `Link` needs besides: whether it is listed, and in which languages.
+    # Besides, what tells in which languages it is.
     besides = undefer(Post.translation_of), undefer(Post.visibility), queries.with_translated(now)
     post = await session.scalar(statement.options(*queries.shown(PostOut), *besides))
     if post is None:
         raise PostNotFound()
     return post
+
+
+def _rendition(kind: Kind, model: type[R]) -> Callable[..., Awaitable[R]]:
+    async def get(slug: str, session: ReadSessionDep, settings: SettingsDep) -> R:
+        return await _render(session, settings, kind, slug, model)
+
+    return get
+
+
+def _accepted(kind: Kind) -> Callable[..., Awaitable[PostRendition | PostSource]]:
+    async def get(
+        slug: str, session: ReadSessionDep, settings: SettingsDep, accept: AcceptHeader = "*/*"
+    ) -> PostRendition | PostSource:
+        if prefers(accept, "text/markdown", "application/json"):
+            return await _render(session, settings, kind, slug, PostSource)
+        return await _render(session, settings, kind, slug, PostRendition)
+
+    return get
+
+
+@cache
+def _with_slug(kind: Kind, model: type[Output]) -> Select[Any]:
+    """Made once: to put it together takes longer than to ask the database."""
+    statement = queries.published(kind, NOW).where(Post.slug == bindparam("slug"))
+    return statement.with_only_columns(*columns(model))
+
+
+async def _render(session: AsyncSession, settings: Settings, kind: Kind, slug: str, model: type[R]) -> R:
+    found = await session.execute(_with_slug(kind, model), {"slug": slug, "now": datetime.now(UTC)})
+    row = found.one_or_none()
+    if row is None:
+        raise PostNotFound()
+    return model.of(row, site_url=settings.site_url)
+
+
+PublishedPost = Annotated[Post, Depends(get_published_post)]
+PublishedPage = Annotated[Post, Depends(get_published_page)]
+RenderedPost = Annotated[PostRendition, Depends(_rendition(Kind.POST, PostRendition))]
+RenderedPage = Annotated[PostRendition, Depends(_rendition(Kind.PAGE, PostRendition))]
+SourceOfPost = Annotated[PostSource, Depends(_rendition(Kind.POST, PostSource))]
+SourceOfPage = Annotated[PostSource, Depends(_rendition(Kind.PAGE, PostSource))]
+AcceptedPost = Annotated[PostRendition | PostSource, Depends(_accepted(Kind.POST))]
+AcceptedPage = Annotated[PostRendition | PostSource, Depends(_accepted(Kind.PAGE))]
+"""As the client would rather have it."""
 
 
 async def get_managed_post(post_id: UUID, caller: PostReader, session: SessionDep) -> Post:
@@ -79,8 +134,6 @@ async def _reachable(session: SessionDep, post_id: UUID, caller: Caller, *, lock
     return post
 
 
-PublishedPost = Annotated[Post, Depends(get_published_post)]
-PublishedPage = Annotated[Post, Depends(get_published_page)]
 ManagedPost = Annotated[Post, Depends(get_managed_post)]
 EditablePost = Annotated[Post, Depends(get_editable_post)]
 LockedPost = Annotated[Post, Depends(get_locked_post)]

@@ -3,8 +3,7 @@
 from html import escape
 
 from byline.core.markdown import highlight_css
-from byline.posts.models import Post
-from byline.posts.schemas import PreviewOut
+from byline.posts.schemas import PostOut, PreviewOut
 
 # Nothing in an article may run or frame; pictures and recordings may come from anywhere.
 CONTENT_SECURITY_POLICY = (
@@ -18,7 +17,7 @@ table { border-collapse: collapse; } th, td { border: 1px solid #ccc; padding: 0
 """
 
 
-def html_document(post: Post | PreviewOut, *, address: str) -> str:
+def html_document(post: PostOut | PreviewOut, *, address: str) -> str:
     """`address` is its own, unless it has a canonical one elsewhere."""
     authors = ", ".join(escape(author.name) for author in post.authors)
     date = post.published_at.date().isoformat() if post.published_at is not None else ""

@@ -48,6 +48,8 @@ LIVE = (Status.SCHEDULED, Status.PUBLISHED)
 """What readers see once `published_at` has come: the schedule is this predicate, not a job."""
 
 
+_LIVE = text("deleted_at is null and status in ('scheduled', 'published')")
+
 _STORED = (Status.DRAFT, Status.SCHEDULED, Status.PUBLISHED, Status.UNPUBLISHED)
 
 
@@ -82,6 +84,16 @@ class Post(Row, Base):
             "published_at",
             "id",
             postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
+        ),
+        Index("ix_posts_live_updated", "kind", "updated_at", "id", postgresql_where=_LIVE),
+        Index("ix_posts_live_title", "kind", "title", "id", postgresql_where=_LIVE),
+        Index("ix_posts_live_language", "kind", text("lower(language)"), "published_at", "id", postgresql_where=_LIVE),
+        Index(
+            "ix_posts_live_featured",
+            "kind",
+            "published_at",
+            "id",
+            postgresql_where=text("deleted_at is null and status in ('scheduled', 'published') and featured"),
         ),
         Index("ix_posts_series_id", "series_id"),
         Index("ix_posts_seen_slug", "seen_slug", postgresql_where=text("seen_slug is not null")),

@@ -5,25 +5,38 @@ from email.utils import format_datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse
 
-from byline.core.deps import PaginatorDep, SessionDep, SettingsDep
-from byline.core.http import prefers
+from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, ready
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
-from byline.core.schemas import Page, only, public_address
+from byline.core.schemas import Page, only
 from byline.core.uris import uri
 from byline.posts import previews, queries, translations
-from byline.posts.deps import PublishedPage, PublishedPost
+from byline.posts.columns import columns
+from byline.posts.deps import (
+    AcceptedPage,
+    AcceptedPost,
+    PublishedPage,
+    PublishedPost,
+    RenderedPage,
+    RenderedPost,
+    SourceOfPage,
+    SourceOfPost,
+)
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import (
+    Alternate,
     PostFields,
     PostOut,
     PostQuery,
+    PostRendition,
+    PostSource,
     PostSummary,
     PreviewOut,
+    Rendition,
     TranslationOut,
     TranslationQuery,
 )
@@ -47,58 +60,47 @@ _SUMMARIES = Page[PostSummary] | Page[PostFields]
 _LONGEST_LINK = 4000
 """Proxies refuse headers that are longer than 8 KB or less; a part of the languages would be an untrue list."""
 
-AcceptHeader = Annotated[str, Header(description="`text/markdown` for the source.")]
 
-
-async def _list(
-    kind: Kind, query: PostQuery, paginator: PaginatorDep, settings: SettingsDep
-) -> Page[PostSummary] | Response:
+async def _list(kind: Kind, query: PostQuery, paginator: ReadPaginatorDep, settings: SettingsDep) -> Response:
     statement = queries.listed(kind, datetime.now(UTC)).where(*queries.matching(query))
     sort = queries.SORTS[query.sort.removeprefix("-")]
-    statement = statement.options(*queries.shown(PostSummary, query.names, sort=sort))
+    statement = statement.with_only_columns(*columns(PostSummary, query.names, sort=sort))
     page = await paginator.page(statement, query, query.sort, queries.SORTS)
-    if query.fields is None:
-        return Page[PostSummary].of(page, site_url=settings.site_url)
-    selected = Page[only(PostSummary, query.names)].of(page, site_url=settings.site_url)  # type: ignore[misc]
-    return Response(selected.model_dump_json(), headers=dict(paginator.response.headers), media_type="application/json")
+    model = PostSummary if query.fields is None else only(PostSummary, query.names)
+    return ready(Page[model].of(page, site_url=settings.site_url), headers=paginator.response.headers)  # type: ignore[valid-type]
 
 
-async def _one(
-    post: Post, session: SessionDep, settings: SettingsDep, accept: str, response: Response
-) -> PostOut | Response:
-    if prefers(accept, MarkdownResponse.media_type, "application/json"):
-        return await _markdown(post, session, settings)
-    response.headers.update(await _headers(post, session, settings))
-    return PostOut.of(post, site_url=settings.site_url)
+def _one(post: PostRendition | PostSource, settings: SettingsDep) -> Response:
+    if isinstance(post, PostSource):
+        return _markdown(post, settings)
+    return ready(post, headers=_headers(post, settings))
 
 
-async def _markdown(post: Post, session: SessionDep, settings: SettingsDep) -> MarkdownResponse:
-    await session.refresh(post, ["markdown"])  # left out of what is loaded: no other rendition needs it
-    return MarkdownResponse(post.markdown, headers=await _headers(post, session, settings))
+def _markdown(source: PostSource, settings: SettingsDep) -> MarkdownResponse:
+    return MarkdownResponse(source.markdown, headers=_headers(source, settings))
 
 
-async def _html(post: Post, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
-    headers = {**await _headers(post, session, settings), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
-    return HTMLResponse(html_document(post, address=settings.site_url + post.path), headers=headers)
+def _html(post: PostRendition, settings: SettingsDep) -> HTMLResponse:
+    headers = {**_headers(post, settings), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    return HTMLResponse(html_document(post, address=post.url), headers=headers)
 
 
-async def _headers(post: Post, session: SessionDep, settings: SettingsDep) -> dict[str, str]:
-    headers = {
+def _headers(post: Rendition, settings: SettingsDep) -> dict[str, str]:
+    group: list[Rendition | Alternate] = [post, *post.alternates]
+    languages = translations.links((one.language, one.url, one.is_original) for one in group)
+    links = [f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages]
+    links = links if sum(map(len, links)) <= _LONGEST_LINK else []
+    embed = f"{uri(settings.site_url)}/oembed?url={quote(uri(post.url), safe='')}"
+    return {
         "Content-Language": post.language,
         "Last-Modified": format_datetime(post.updated_at, usegmt=True),
         "Vary": "Accept",
+        "Link": ", ".join([*links, f'<{embed}>; rel="alternate"; type="application/json+oembed"']),
     }
-    languages = await translations.hreflang(session, post, site_url=settings.site_url)
-    links = [f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages]
-    links = links if sum(map(len, links)) <= _LONGEST_LINK else []
-    own = uri(public_address(post.path, settings.site_url))
-    embed = f"{uri(settings.site_url)}/oembed?url={quote(own, safe='')}"
-    headers["Link"] = ", ".join([*links, f'<{embed}>; rel="alternate"; type="application/json+oembed"'])
-    return headers
 
 
 async def _translations(
-    post: Post, query: TranslationQuery, paginator: PaginatorDep, settings: SettingsDep
+    post: Post, query: TranslationQuery, paginator: ReadPaginatorDep, settings: SettingsDep
 ) -> Page[TranslationOut]:
     statement = queries.translations(post, datetime.now(UTC)).options(*queries.shown(TranslationOut))
     page = await paginator.page(statement, query, "language", queries.TRANSLATION_SORTS)
@@ -107,29 +109,29 @@ async def _translations(
 
 @posts.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
 async def list_posts(
-    query: Annotated[PostQuery, Query()], paginator: PaginatorDep, settings: SettingsDep
-) -> Page[PostSummary] | Response:
+    query: Annotated[PostQuery, Query()], paginator: ReadPaginatorDep, settings: SettingsDep
+) -> Response:
     """Published posts, the newest first."""
     return await _list(Kind.POST, query, paginator, settings)
 
 
 @posts.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
-async def get_post_html(post: PublishedPost, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
+async def get_post_html(post: RenderedPost, settings: SettingsDep) -> HTMLResponse:
     """One post as a plain HTML page."""
-    return await _html(post, session, settings)
+    return _html(post, settings)
 
 
 @posts.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
-async def get_post_markdown(post: PublishedPost, session: SessionDep, settings: SettingsDep) -> MarkdownResponse:
+async def get_post_markdown(source: SourceOfPost, settings: SettingsDep) -> MarkdownResponse:
     """One post as it was written."""
-    return await _markdown(post, session, settings)
+    return _markdown(source, settings)
 
 
 @posts.get("/{slug}/translations", responses=problems(PostNotFound, InvalidCursor))
 async def list_post_translations(
     post: PublishedPost,
     query: Annotated[TranslationQuery, Query()],
-    paginator: PaginatorDep,
+    paginator: ReadPaginatorDep,
     settings: SettingsDep,
 ) -> Page[TranslationOut]:
     """The same post in other languages, as far as it is published in them."""
@@ -137,42 +139,36 @@ async def list_post_translations(
 
 
 @posts.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
-async def get_post(
-    post: PublishedPost,
-    session: SessionDep,
-    settings: SettingsDep,
-    response: Response,
-    accept: AcceptHeader = "*/*",
-) -> PostOut | Response:
+async def get_post(post: AcceptedPost, settings: SettingsDep) -> Response:
     """One post."""
-    return await _one(post, session, settings, accept, response)
+    return _one(post, settings)
 
 
 @pages.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
 async def list_pages(
-    query: Annotated[PostQuery, Query()], paginator: PaginatorDep, settings: SettingsDep
-) -> Page[PostSummary] | Response:
+    query: Annotated[PostQuery, Query()], paginator: ReadPaginatorDep, settings: SettingsDep
+) -> Response:
     """Published pages, the newest first."""
     return await _list(Kind.PAGE, query, paginator, settings)
 
 
 @pages.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
-async def get_page_html(page: PublishedPage, session: SessionDep, settings: SettingsDep) -> HTMLResponse:
+async def get_page_html(page: RenderedPage, settings: SettingsDep) -> HTMLResponse:
     """One page as a plain HTML page."""
-    return await _html(page, session, settings)
+    return _html(page, settings)
 
 
 @pages.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
-async def get_page_markdown(page: PublishedPage, session: SessionDep, settings: SettingsDep) -> MarkdownResponse:
+async def get_page_markdown(source: SourceOfPage, settings: SettingsDep) -> MarkdownResponse:
     """One page as it was written."""
-    return await _markdown(page, session, settings)
+    return _markdown(source, settings)
 
 
 @pages.get("/{slug}/translations", responses=problems(PostNotFound, InvalidCursor))
 async def list_page_translations(
     page: PublishedPage,
     query: Annotated[TranslationQuery, Query()],
-    paginator: PaginatorDep,
+    paginator: ReadPaginatorDep,
     settings: SettingsDep,
 ) -> Page[TranslationOut]:
     """The same page in other languages, as far as it is published in them."""
@@ -180,15 +176,9 @@ async def list_page_translations(
 
 
 @pages.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
-async def get_page(
-    page: PublishedPage,
-    session: SessionDep,
-    settings: SettingsDep,
-    response: Response,
-    accept: AcceptHeader = "*/*",
-) -> PostOut | Response:
+async def get_page(page: AcceptedPage, settings: SettingsDep) -> Response:
     """One page."""
-    return await _one(page, session, settings, accept, response)
+    return _one(page, settings)
 
 
 _UNKEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}

@@ -188,6 +188,34 @@ class PostOut(PostSummary):
     custom: dict[str, JsonValue]
 
 
+class Alternate(Output):
+    """The same article in another language."""
+
+    language: str
+    url: SiteUrl = Field(validation_alias="path")
+    is_original: bool
+
+
+class Rendition(Output):
+    """What the headers of an article tell, of which its body has no more than it says."""
+
+    url: SiteUrl = Field(validation_alias="path")
+    language: str
+    updated_at: datetime
+    is_original: bool = Field(exclude=True)
+    alternates: list[Alternate] = Field(exclude=True)
+
+
+class PostRendition(PostOut, Rendition):
+    pass
+
+
+class PostSource(Rendition):
+    """An article as it was written."""
+
+    markdown: str
+
+
 _optional: dict[str, Any] = {
     name: (field.annotation | MISSING, MISSING) for name, field in PostSummary.model_fields.items() if field.annotation
 }

@@ -4,19 +4,15 @@ The original is part of what a revision holds, as tags and the series are: it is
 published with the rest, so that readers are never led to a translation that the desk only thinks of.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only
 
 from byline.core.errors import Conflict
-from byline.core.schemas import public_address
 from byline.core.uris import uri
-from byline.posts import queries
-from byline.posts.models import LIVE, Post, Visibility
+from byline.posts.models import LIVE, Post
 
 X_DEFAULT = "x-default"
 """For readers of whichever other language (https://developers.google.com/search/docs/specialty/international)."""
@@ -57,22 +53,13 @@ async def is_taken(session: AsyncSession, original: UUID, language: str, *, besi
     return bool(await session.scalar(select(rivals)))
 
 
-async def hreflang(session: AsyncSession, post: Post, *, site_url: str) -> list[tuple[str, str]]:
-    """Pairs of a language and an address: its own first, and the original's once more for all other languages.
+def links(members: Iterable[tuple[str, str, bool]]) -> list[tuple[str, str]]:
+    """Pairs of a language and an address, and the original's once more for all other languages.
 
-    Of a post whose `is_translated` is known. Empty without translations, and for what is unlisted: who lists one of
-    them has to list all.
+    `members` of one group have a language, an address, and whether they are the original. Empty for one alone.
     """
-    if post.visibility != Visibility.PUBLIC or not post.is_translated:
+    group = list(members)
+    if len(group) < 2:
         return []
-    columns = load_only(Post.kind, Post.slug, Post.language, Post.translation_of, raiseload=True)
-    statement = queries.translations(post, datetime.now(UTC)).options(columns).order_by(Post.language)
-    others = (await session.scalars(statement)).all()
-    return links([post, *others], site_url=site_url) if others else []
-
-
-def links(posts: Sequence[Post], *, site_url: str) -> list[tuple[str, str]]:
-    """Of the members of one group."""
-    found = [(post.language, uri(public_address(post.path, site_url))) for post in posts]
-    original = next((address for post, (_, address) in zip(posts, found, strict=True) if post.is_original), None)
-    return [*found, *([] if original is None else [(X_DEFAULT, original)])]
+    found = [(language, uri(address)) for language, address, _ in group]
+    return [*found, *((X_DEFAULT, uri(address)) for _, address, is_original in group if is_original)]

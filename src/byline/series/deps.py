@@ -4,13 +4,13 @@ from uuid import UUID
 from fastapi import Depends
 
 from byline.accounts.deps import SeriesReader, SeriesWriter
-from byline.core.deps import PreconditionDep, SessionDep, by_id, current
+from byline.core.deps import PreconditionDep, ReadSessionDep, SessionDep, by_id, current
 from byline.series import queries
 from byline.series.models import Series
 from byline.series.service import SeriesNotFound
 
 
-async def get_public_series(slug: str, session: SessionDep) -> Series:
+async def get_public_series(slug: str, session: ReadSessionDep) -> Series:
     series = await session.scalar(queries.series_with_slug(slug))
     if series is None:
         raise SeriesNotFound()

@@ -2,7 +2,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from byline.core.deps import PaginatorDep, SettingsDep
+from byline.core.deps import ReadPaginatorDep, SettingsDep
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/series", tags=["Series"])
 
 @router.get("", responses=problems(InvalidCursor))
 async def list_series(
-    query: Annotated[SeriesQuery, Query()], paginator: PaginatorDep, settings: SettingsDep
+    query: Annotated[SeriesQuery, Query()], paginator: ReadPaginatorDep, settings: SettingsDep
 ) -> Page[SeriesOut]:
     """All series, by title."""
     page = await paginator.page(queries.all_series(), query, query.sort, queries.SORTS)

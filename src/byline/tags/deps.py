@@ -4,13 +4,13 @@ from uuid import UUID
 from fastapi import Depends
 
 from byline.accounts.deps import TagReader, TagWriter
-from byline.core.deps import PreconditionDep, SessionDep, by_id, current
+from byline.core.deps import PreconditionDep, ReadSessionDep, SessionDep, by_id, current
 from byline.tags import queries
 from byline.tags.models import Tag
 from byline.tags.service import TagNotFound
 
 
-async def get_public_tag(slug: str, session: SessionDep) -> Tag:
+async def get_public_tag(slug: str, session: ReadSessionDep) -> Tag:
     tag = await session.scalar(queries.tag_with_slug(slug))
     if tag is None:
         raise TagNotFound()

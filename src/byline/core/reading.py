@@ -1,0 +1,80 @@
+"""Where public reads get their sessions: connections of their own, a bounded line in front, a time in which to end.
+
+A read is no transaction: each of its statements stands for itself, so that it costs one round trip. What has to fit
+together, such as an article and its authors, is therefore one statement.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+
+from byline.core.database import Database, make_engine, make_readers
+from byline.core.gate import Gate
+from byline.core.replica import Replica
+from byline.core.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Reading:
+    """The sessions of public reads: of the replica, where there is one that is not too far behind.
+
+    It has to have all that this process has heard of, too: so no answer goes back behind one that was given before, and
+    what was read may be kept (`core/store.py`).
+    """
+
+    def __init__(self, settings: Settings, database: Database, *, cookie: str, changed_at: Callable[[], float]) -> None:
+        """`cookie` is the name of the one that carries a token. `changed_at` tells when this process last heard of a
+        change, by `time.monotonic`.
+        """
+        assert settings.database_url is not None
+        self.gate = Gate(settings.read_pool_size, settings.database_queue, settings.read_timeout)
+        self.engine = make_engine(settings.database_url, settings, pool_size=settings.read_pool_size)
+        self.sessions = make_readers(self.engine, settings)
+        self.replica = Replica(settings, database.engine) if settings.replica_url is not None else None
+        self._cookie = cookie
+        self._changed_at = changed_at
+
+    @asynccontextmanager
+    async def session(self, request: Request) -> AsyncIterator[AsyncSession]:
+        """Raises Overloaded; TimeoutError."""
+        async with self.gate.place(), AsyncExitStack() as stack:
+            session = None
+            if self.replica is not None and self.replica.is_fit(self._changed_at()) and not self._wants_newest(request):
+                session = await self._of_replica(stack, self.replica)
+            if session is None:
+                session = await stack.enter_async_context(self.sessions())
+            try:
+                yield session
+            except DBAPIError as error:
+                if self.replica is not None and error.connection_invalidated:
+                    self.replica.leave_out(error)  # whichever it was: the next check says so where it was the other
+                raise
+
+    def _wants_newest(self, request: Request) -> bool:
+        """Who may have written just now, or says so."""
+        headers = request.headers
+        return (
+            "authorization" in headers
+            or "no-cache" in headers.get("cache-control", "")
+            or ("cookie" in headers and self._cookie in request.cookies)
+        )
+
+    async def _of_replica(self, stack: AsyncExitStack, replica: Replica) -> AsyncSession | None:
+        """None where it cannot be reached: it is left out until it can."""
+        session = await stack.enter_async_context(replica.sessions())
+        try:
+            await session.connection()
+        except (OSError, DBAPIError) as error:
+            replica.leave_out(error)
+            return None
+        return session
+
+    async def close(self) -> None:
+        if self.replica is not None:
+            await self.replica.close()
+        await self.engine.dispose()
