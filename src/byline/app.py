@@ -127,7 +127,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     limiter = Limiter(settings)
     database = Database(settings)
     notices = Notices(settings)
-    store = Store(settings.cache_bytes, notices, partial(_next_change, database))
+    store = Store(settings.cache_bytes, notices, partial(_next_change, database), stale=settings.cache_stale_seconds)
     app = FastAPI(
         title="Byline",
         version=__version__,

@@ -27,6 +27,7 @@ from byline.core import notices
 from byline.core import store as store_module
 from byline.core.answers import IDENTITY, preferred_coding
 from byline.core.database import Database
+from byline.core.delivery import STALE
 from byline.core.embedded import EmbeddedPostgres
 from byline.core.migrations import migrate
 from byline.core.settings import Settings
@@ -569,6 +570,21 @@ async def test_a_pooler_in_between_is_found_out(database: Database, caplog: pyte
         assert app.state.store.hits == 0 and not app.state.store.is_open
 
 
+async def goes_on_reading(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """What is given while the database is away."""
+    known = await client.get("/v1/posts/first")
+    assert known.status_code == 200 and known.json()["title"] == "First"
+    assert known.headers["cache-status"] == STALE.decode() and int(known.headers["age"]) >= 0
+    unchanged = await client.get("/v1/posts/first", headers={"If-None-Match": known.headers["etag"]})
+    assert unchanged.status_code == 304 and "age" in unchanged.headers
+    assert (await client.get("/v1/posts/second")).status_code == 503  # that nobody had asked for
+    for own in ({"Authorization": "Bearer x"}, {"Cache-Control": "no-cache"}):
+        assert (await client.get("/v1/posts/first", headers=own)).status_code == 503
+    app.state.store.stale, allowed = 0, app.state.store.stale
+    assert (await client.get("/v1/posts/first")).status_code == 503
+    app.state.store.stale = allowed
+
+
 async def test_after_a_restart_of_the_database_nothing_is_old(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
     server.start()
@@ -584,10 +600,12 @@ async def test_after_a_restart_of_the_database_nothing_is_old(tmp_path: Path) ->
             await database.close()
             await asyncio.to_thread(server.stop)
             await until(lambda: not app.state.notices.listening)
+            await goes_on_reading(app, client)
             await asyncio.to_thread(server.start)
             async with database.sessions.begin() as session:
                 await session.execute(text("update posts set title = 'Restarted'"))
-            assert (await client.get("/v1/posts/first")).json()["title"] == "Restarted"
+            restarted = await client.get("/v1/posts/first")
+            assert restarted.json()["title"] == "Restarted" and "age" not in restarted.headers
             await until(lambda: app.state.store.is_open)
             await client.get("/v1/posts/first")
             answer, was_hit = await hits(app, client.get("/v1/posts/first"))

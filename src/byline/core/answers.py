@@ -40,12 +40,18 @@ class Variant:
 class Answer:
     """A 200, with what it was read from."""
 
-    __slots__ = ("_digest", "_headers", "_making", "is_compressible", "size", "tables", "until", "variants")
+    __slots__ = ("_digest", "_headers", "_making", "is_compressible", "read_at", "size", "tables", "until", "variants")
 
     def __init__(
-        self, headers: Iterable[tuple[bytes, bytes]], body: bytes, tables: frozenset[str], until: float
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        tables: frozenset[str],
+        *,
+        read_at: float,
+        until: float,
     ) -> None:
-        """`until` when it may be given, in seconds since 1970."""
+        """When it was read, and `until` when it holds if nothing is written; in seconds since 1970."""
         named = [(name.lower(), value) for name, value in headers]
         vary = [value for name, value in named if name == b"vary"]
         self._headers = [header for header in named if header[0] not in _MADE_ANEW]
@@ -58,6 +64,7 @@ class Answer:
         self.size = OVERHEAD + len(body) * (2 if self.is_compressible else 1)
         """About: the compressed forms together take less than the plain one."""
         self.tables = tables
+        self.read_at = read_at
         self.until = until
 
     async def make(self, coding: str) -> Variant:

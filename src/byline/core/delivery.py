@@ -6,6 +6,7 @@ of the request that it may depend on. Who comes with credentials or cookies, or 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -22,6 +23,9 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 CACHE_CONTROL = "public, max-age=0, must-revalidate"
 """Of what readers get: any cache may keep it, and asks whether it still holds, for which a 304 is enough."""
+
+STALE = b"Byline; fwd=stale; fwd-status=503"
+"""`Cache-Status` (RFC 9211) of what was last known before the database was lost; `Age` says how old it is."""
 
 _PERSONAL = frozenset({b"authorization", b"cookie"})
 _SELECTING = frozenset({b"accept", b"accept-encoding", b"origin"})
@@ -48,6 +52,8 @@ class FromMemory:
         answer = self.store.get(key) if key is not None else None
         if answer is not None:
             await _send(answer, scope, headers, send)
+        elif key is not None and not self.store.is_open:
+            await self._ask_or_recall(key, scope, headers, receive, send)
         elif key is None or scope["method"] == "HEAD":
             await self._ask(scope, receive, send)
         elif (flight := self.flights.get(key)) is not None:
@@ -74,7 +80,7 @@ class FromMemory:
 
     def _key(self, scope: Scope, headers: dict[bytes, bytes]) -> Hashable | None:
         """All that the answer may depend on; None where it is not for the store."""
-        if not self.store.is_open or len(headers) != len(scope["headers"]) or not _PERSONAL.isdisjoint(headers):
+        if len(headers) != len(scope["headers"]) or not _PERSONAL.isdisjoint(headers):
             return None
         control = headers.get(b"cache-control") or headers.get(b"pragma")
         if control is not None and asks_anew(control):
@@ -100,13 +106,33 @@ class FromMemory:
             return None
         return await self._keep(key, recorder, reads, reading, send)
 
+    async def _ask_or_recall(
+        self, key: Hashable, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        """Has the application answer. While the database is away, what was last known is better than nothing."""
+        last = self.store.last_known(key)
+        is_away = False
+
+        async def send_unless_away(message: Message) -> None:
+            nonlocal is_away
+            if message["type"] == "http.response.start":
+                is_away = last is not None and message["status"] == 503
+            if not is_away:
+                await send(message)
+
+        await self._ask(scope, receive, send_unless_away)
+        if last is not None and is_away:
+            age = b"%d" % max(0, time.time() - last.read_at)
+            await _send(last, scope, headers, send, [(b"age", age), (b"cache-status", STALE)])
+
     async def _keep(
         self, key: Hashable, recorder: "_Recorder", reads: Reads, reading: Reading, send: Send
     ) -> Answer | None:
         assert recorder.held is not None
         until = await self.store.end_of(reading)
         if await self.store.is_current(reads, reading):
-            answer = Answer(recorder.held["headers"], recorder.body, frozenset(reads.tables), until)
+            tables = frozenset(reads.tables)
+            answer = Answer(recorder.held["headers"], recorder.body, tables, read_at=reading.at, until=until)
             self.store.keep(key, answer)
             return answer
         await send(recorder.held)
@@ -174,7 +200,13 @@ def _tell_caches(message: Message, reads: Reads) -> None:
         headers.setdefault("Surrogate-Key", " ".join(sorted(reads.tables)))
 
 
-async def _send(answer: Answer, scope: Scope, headers: dict[bytes, bytes], send: Send) -> None:
+async def _send(
+    answer: Answer,
+    scope: Scope,
+    headers: dict[bytes, bytes],
+    send: Send,
+    more: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
     accepted = headers.get(b"accept-encoding")
     coding = IDENTITY if accepted is None else preferred_coding(accepted)
     variant = answer.variants.get(coding) or await answer.make(coding)
@@ -185,10 +217,10 @@ async def _send(answer: Answer, scope: Scope, headers: dict[bytes, bytes], send:
     if known is None or not (
         known == variant.etag or matches_weakly(known.decode("latin-1"), variant.etag.decode("latin-1"))
     ):
-        start["headers"] = [*variant.headers, (b"x-request-id", request_id)]
+        start["headers"] = [*variant.headers, (b"x-request-id", request_id), *more]
     else:
         start["status"] = 304
-        start["headers"] = [*variant.unchanged, (b"x-request-id", request_id)]
+        start["headers"] = [*variant.unchanged, (b"x-request-id", request_id), *more]
         body = b""
     await send(start)
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

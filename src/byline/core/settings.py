@@ -278,6 +278,12 @@ class Settings(BaseSettings):
         le=2**40,
         description="Memory in which each process keeps finished answers for readers. 0: none are kept.",
     )
+    cache_stale_seconds: int = Field(
+        300,
+        ge=0,
+        le=7 * 24 * 3600,
+        description="For how long readers get what was last known while the database is away. 0: a 503 at once.",
+    )
     cache_log: bool = Field(
         False, description="Whether what is answered from memory gets lines in the access log, like all else."
     )

@@ -5,7 +5,8 @@ answer is kept with the tables it was read from, and goes when one of them chang
 
 - It is kept only if none of them changed since its request began, and all that was committed until it was read has been
   heard of (`Notices.catch_up`): so nothing kept is older than what this process has shown already.
-- Where the listening connection is lost, nothing is given; when it stands again, the store is empty.
+- Where the listening connection is lost, nothing is given; when it stands again, the store is empty. Only while the
+  database does not answer at all, what was kept when it was lost is better than nothing (`last_known`).
 - Nothing is given after the moment at which time alone changes what readers see, nor for longer than `LONGEST`: for
   writers who switch triggers off.
 """
@@ -52,14 +53,17 @@ class _Horizon:
 class Store:
     """Of one process. Least recently used answers go first where all together take more than `limit` bytes."""
 
-    def __init__(self, limit: int, notices: Notices, next_change: NextChange) -> None:
-        """A `limit` of 0 keeps nothing."""
+    def __init__(self, limit: int, notices: Notices, next_change: NextChange, *, stale: float = 0) -> None:
+        """A `limit` of 0 keeps nothing. `stale` is for how many seconds `last_known` knows anything."""
         self.limit = limit
+        self.stale = stale
         self.size = 0
         self.hits = 0
         self._notices = notices
         self._next_change = next_change
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._lost: OrderedDict[Hashable, Answer] = OrderedDict()  # what was kept when the connection was lost
+        self._lost_at = -math.inf
         self._by_tables: dict[frozenset[str], set[Hashable]] = {}
         self._told: frozenset[str] = frozenset()  # the tables that have the trigger
         self._heard = 0
@@ -79,11 +83,19 @@ class Store:
         answer = self._answers.get(key)
         if answer is None or not self._notices.listening:
             return None
-        if answer.until <= time.time():
+        if min(answer.until, answer.read_at + LONGEST) <= time.time():
             self._drop(key)
             return None
         self._answers.move_to_end(key)
         self.hits += 1
+        return answer
+
+    def last_known(self, key: Hashable) -> Answer | None:
+        """What was kept when the database was lost, for as long as `stale` allows."""
+        answer = self._lost.get(key)
+        now = time.time()
+        if answer is None or now > self._lost_at + self.stale or now >= answer.until:
+            return None
         return answer
 
     def begin(self) -> Reading:
@@ -108,7 +120,7 @@ class Store:
                 moment = await self._next_change(datetime.fromtimestamp(reading.at, UTC))
             horizon = _Horizon(began, frozenset(reads.tables), math.inf if moment is None else moment.timestamp())
             self._horizon = horizon
-        return min(horizon.moment, reading.at + LONGEST)
+        return horizon.moment
 
     def keep(self, key: Hashable, answer: Answer) -> None:
         """What `is_current` has just said is; nothing may be awaited in between."""
@@ -139,7 +151,9 @@ class Store:
         self._heard += 1
         self.changed_at = time.monotonic()
         self._emptied = self._heard
-        self._answers.clear()
+        if self._answers:
+            self._lost, self._lost_at = self._answers, time.time()
+        self._answers = OrderedDict()
         self._by_tables.clear()
         self.size = 0
         self._horizon = None
@@ -153,4 +167,5 @@ class Store:
         )
 
     async def _prepare(self, connection: asyncpg.Connection) -> None:
+        self._lost.clear()
         self._told = frozenset(row[0] for row in await connection.fetch(_TOLD))
