@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from tests.test_cli import serving
 from tests.waiting import until
 
 PATIENCE = 30.0
+PING = {"": "ping"}
 
 Event = dict[str, str]
 
@@ -55,7 +55,7 @@ async def transactions(settings: Settings) -> AsyncIterator[Sessions]:
 async def server(settings: Settings, transactions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     app = create_app(settings)
-    running = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+    running = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     limits = httpx.Limits(max_connections=None)
@@ -91,8 +91,11 @@ async def parsed(response: httpx.Response) -> AsyncIterator[Event]:
 
 
 async def following_one(events: AsyncIterator[Event]) -> Event:
+    """The next one; signs of life, which a slow machine gets in between, are passed over."""
     async with asyncio.timeout(PATIENCE):
-        return await anext(events)
+        while (event := await anext(events)) == PING:
+            pass
+        return event
 
 
 async def tag(transactions: Sessions, name: str) -> None:
@@ -100,7 +103,10 @@ async def tag(transactions: Sessions, name: str) -> None:
         await make.tag(session, name)
 
 
-async def test_a_stream_goes_on_where_it_was_cut_off(server: httpx.AsyncClient, transactions: Sessions) -> None:
+async def test_a_stream_goes_on_where_it_was_cut_off(
+    server: httpx.AsyncClient, transactions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LOOK_EVERY", 10 * PATIENCE)  # so that it is the notice that wakes it
     async with following(server) as events:
         hello = await following_one(events)
         assert 2000 <= int(hello["retry"]) <= 5000 and "data" not in hello
@@ -109,10 +115,8 @@ async def test_a_stream_goes_on_where_it_was_cut_off(server: httpx.AsyncClient, 
         assert "data" not in await following_one(events)
         missed = await following_one(events)
         assert json.loads(missed["data"])["slug"] == "while-away"
-        began = time.monotonic()
         await tag(transactions, "While here")
         heard = await following_one(events)
-        assert time.monotonic() - began < hub.LOOK_EVERY * 0.75  # by its notice
     change = json.loads(heard["data"])
     assert (heard["event"], heard["id"]) == ("upsert", change["cursor"])
     assert (change["type"], change["kind"], change["slug"], change["path"]) == (
@@ -144,7 +148,8 @@ async def test_an_idle_stream_shows_that_it_lives(server: httpx.AsyncClient, mon
     monkeypatch.setattr(hub, "HEARTBEAT", 0.05)
     async with following(server) as events:
         await following_one(events)
-        assert await following_one(events) == {"": "ping"}
+        async with asyncio.timeout(PATIENCE):
+            assert await anext(events) == PING
 
 
 async def test_only_the_head_of_a_stream_has_an_end(server: httpx.AsyncClient) -> None:
@@ -233,10 +238,8 @@ async def test_a_server_ends_promptly_though_streams_are_open(
     with serving(tmp_path, "--no-demo", "--no-worker", BYLINE_DATABASE_URL=url) as (address, process, log):
         async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client, following(client) as events:
             await following_one(events)
-            began = time.monotonic()
             os.kill(process.pid, signal.SIGTERM)
             with pytest.raises(StopAsyncIteration):
                 await following_one(events)
             assert await asyncio.to_thread(process.wait, PATIENCE) == 0
-            assert time.monotonic() - began < 5
         assert "Traceback" not in log.read_text()
