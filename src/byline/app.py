@@ -77,6 +77,7 @@ from byline.worker import Worker
 DELIVERY = (
     *(site.router, posts.posts, posts.pages),
     *(tags.router, authors.router, series.router, resolve.router, feeds.router, crawlers.router),
+    search.of_posts,
 )
 PEOPLE = (
     *(accounts.router, account.router, factors.router, passkeys.sign_in, passkeys.own),

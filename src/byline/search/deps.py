@@ -19,3 +19,14 @@ def get_index(request: Request) -> Opened:
 
 
 SearchIndex = Annotated[Opened, Depends(get_index)]
+
+
+def find_index(request: Request) -> Opened | None:
+    """None where there is none yet: for what can be answered without."""
+    try:
+        return get_index(request)
+    except SearchNotReady:
+        return None
+
+
+SearchIndexIfAny = Annotated[Opened | None, Depends(find_index)]

@@ -7,12 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 from byline.core.deps import SessionDep, SettingsDep, link_to_next
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
+from byline.posts.deps import PublishedPost
+from byline.posts.schemas import PostSummary
+from byline.posts.service import PostNotFound
 from byline.search.answering import PageTooDeep, SearchNotReady, answer
-from byline.search.deps import SearchIndex
-from byline.search.schemas import SearchAnswer, SearchQuery, Suggestions, SuggestQuery
+from byline.search.deps import SearchIndex, SearchIndexIfAny
+from byline.search.related import related
+from byline.search.schemas import RelatedPosts, RelatedQuery, SearchAnswer, SearchQuery, Suggestions, SuggestQuery
 from byline.search.suggesting import suggest
 
 router = APIRouter(prefix="/v1/search", tags=["Search"])
+of_posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
 
 
 @router.get("", responses=problems(SearchNotReady, InvalidCursor, PageTooDeep))
@@ -41,3 +46,21 @@ async def suggest_search(
 ) -> Suggestions:
     """Titles, tags and authors for what has been typed so far: the last word may be a part of one."""
     return await suggest(session, opened, query, site_url=settings.site_url)
+
+
+@of_posts.get("/{slug}/related", responses=problems(PostNotFound))
+async def list_related_posts(
+    post: PublishedPost,
+    query: Annotated[RelatedQuery, Query()],
+    opened: SearchIndexIfAny,
+    session: SessionDep,
+    settings: SettingsDep,
+) -> RelatedPosts:
+    """What else to read after this one: posts in the same language that are like it, the best first.
+
+    By the words that set the post apart, and by tags, series and authors that they share. Translations of it are none.
+    What has just been published may take a minute to be among them. While the search index is being made, these are the
+    posts that share most tags.
+    """
+    found = await related(session, opened, post, query.limit)
+    return RelatedPosts(data=[PostSummary.of(row, site_url=settings.site_url) for row in found])

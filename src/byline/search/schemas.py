@@ -95,3 +95,11 @@ class Suggestion(Output):
 
 class Suggestions(Output):
     data: list[Suggestion]
+
+
+class RelatedQuery(Input):
+    limit: int = Field(5, ge=1, le=20, description="How many, at most.")
+
+
+class RelatedPosts(Output):
+    data: list[PostSummary]
