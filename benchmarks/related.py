@@ -134,7 +134,7 @@ async def _choices(session: AsyncSession, store: Store, post_id: UUID) -> dict[s
     post = (await session.scalars(select(Post).where(Post.id == post_id).options(*shown))).one()
     tagged = select(PostTag.post_id).where(PostTag.tag_id.in_([tag.id for tag in post.tags]))
     others = queries.listed(Kind.POST, now).where(Post.id != post.id, Post.language == post.language)
-    same_tag = others.where(Post.id.in_(tagged)).order_by(Post.published_at.desc()).limit(FIVE)
+    same_tag = others.order_by(Post.id.in_(tagged).desc(), Post.published_at.desc()).limit(FIVE)  # then any
     ids = (await session.scalars(others.with_only_columns(Post.id).order_by(Post.id))).all()
     return {
         "related": [row.id for row in await related(session, store.open(), post, FIVE)],

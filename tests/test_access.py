@@ -84,6 +84,7 @@ POST   /v1/manage/posts/{post_id}/preview-links  401 201 201 201 404 404 403 201
 POST   /v1/manage/posts/{post_id}/preview-links own 401 201 201 201 201 201 403 201 403 401 401 403
 DELETE /v1/manage/posts/{post_id}/preview-links/{link_id} 401 204 204 204 404 404 403 204 403 401 401 403
 DELETE /v1/manage/posts/{post_id}/preview-links/{link_id} own 401 204 204 204 204 204 403 204 403 401 401 403
+GET    /v1/manage/search/insights                401 200 200 200 403 403 403 200 403 401 401 403
 GET    /v1/manage/trash                          401 200 200 200 200 200 403 200 403 401 401 403
 GET    /v1/manage/trash/{post_id}                401 200 200 200 404 404 403 200 403 401 401 403
 GET    /v1/manage/trash/{post_id} own            401 200 200 200 200 200 403 200 403 401 401 403

@@ -25,6 +25,7 @@ ANYBODY = re.compile(
     r"get (/v1/(site|posts|pages|tags|authors|series)(/|$)|/(livez|readyz)$)|"
     r"get (/|/(tags|authors|series)/\{slug\}/)(feed|atom)\."
     r"|get /(robots\.txt|sitemap\.xml|sitemaps/|llms\.txt|llms-full\.txt|oembed)"
+    r"|get /v1/search(/suggest)?$|post /v1/search/clicks$"
     r"|post /v1/auth/(token|session|passkey/(options|token|session))$|get /v1/auth/oidc(/|$)"
     r"|post /v1/auth/(invitations/accept|password-reset|password-reset/confirm|email-change/confirm)$"
 )

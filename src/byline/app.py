@@ -49,6 +49,9 @@ from byline.core.shutdown import told_to_stop
 from byline.core.store import Store
 from byline.crawlers import routes as crawlers
 from byline.feeds import routes as feeds
+from byline.insights import manage as manage_insights
+from byline.insights import routes as insights
+from byline.insights.log import SearchLog
 from byline.jobs import manage as manage_jobs
 from byline.links import manage as manage_links
 from byline.links import routes as links
@@ -89,8 +92,9 @@ MANAGEMENT = (
     *(manage_revisions.router, manage_trash.router, manage_previews.router, manage_redirects.router),
     manage_reviews.router,
     *(manage_audit.router, manage_jobs.router, manage_events.router, manage_webhooks.router),
+    manage_insights.router,
 )
-AROUND = (posts.previews_of_posts, search.router, changes.router, health.router, well_known.router)
+AROUND = (posts.previews_of_posts, search.router, insights.router, changes.router, health.router, well_known.router)
 
 # What any credential may be refused for at the desk.
 REFUSED = (
@@ -154,6 +158,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.changes = Hub(app.state.sessions, notices, settings.secret_key.get_secret_value())
     app.state.search = SearchStore(settings.data_dir / "search")
     app.state.feeder = Feeder(app.state.sessions, notices.heard(CHANNEL), app.state.search)
+    app.state.search_log = SearchLog(app.state.sessions, settings)
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}
     add_problem_handlers(app)
     for router in DELIVERY:  # those that are asked most come first: routing looks at each in turn
@@ -223,6 +228,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(state.notices.run()), asyncio.create_task(state.feeder.run())]
     if state.reading.replica is not None:
         tasks.append(asyncio.create_task(state.reading.replica.watch()))
+    tasks.append(asyncio.create_task(state.search_log.run()))
     with told_to_stop(state.changes.close):
         yield
     await state.changes.stop()
@@ -230,6 +236,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+    await state.search_log.flush()
     worker.stop()
     if running is not None:
         await running

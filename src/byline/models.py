@@ -6,6 +6,7 @@ from byline.authors.models import Author
 from byline.core.database import Base
 from byline.core.events import Event, EventLog
 from byline.core.jobs import JobFailure
+from byline.insights.models import ClickCount, SearchCount
 from byline.oidc.models import Identity
 from byline.passkeys.models import Passkey
 from byline.posts.models import Post, PostAuthor, PostTag, PreviewLink, Revision
@@ -20,6 +21,7 @@ __all__ = [
     "Attempt",
     "Author",
     "Base",
+    "ClickCount",
     "Delivery",
     "DeliveryAttempt",
     "Event",
@@ -37,6 +39,7 @@ __all__ = [
     "RecoveryCode",
     "Redirect",
     "Revision",
+    "SearchCount",
     "Series",
     "Session",
     "Tag",

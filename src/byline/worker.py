@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 
 import byline.accounts.tasks  # the tasks of each room that has some
 import byline.announcements.tasks
+import byline.insights.tasks
 import byline.jobs.tasks
 import byline.links.tasks
 import byline.models  # so that every mapper is known

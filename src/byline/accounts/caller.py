@@ -26,6 +26,7 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     JOBS_MANAGE = "jobs:manage"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    SEARCH_READ = "search:read"
 
 
 SCOPES = {
@@ -45,6 +46,7 @@ SCOPES = {
     Scope.AUDIT_READ: "Read who did what",
     Scope.JOBS_MANAGE: "See what is done in the background, cancel it, and run it again where it failed",
     Scope.WEBHOOKS_MANAGE: "Have other servers told what happens, and see what they were told",
+    Scope.SEARCH_READ: "Read what readers search for",
 }
 
 
@@ -89,7 +91,8 @@ ROLES = {
     Role.EDITOR: Powers(
         "Any post, any byline, tags, series and redirects",
         _CONTRIBUTING
-        | {Scope.POSTS_PUBLISH, Scope.TAGS_WRITE, Scope.SERIES_WRITE, Scope.REDIRECTS_READ, Scope.REDIRECTS_WRITE},
+        | {Scope.POSTS_PUBLISH, Scope.TAGS_WRITE, Scope.SERIES_WRITE, Scope.REDIRECTS_READ, Scope.REDIRECTS_WRITE}
+        | {Scope.SEARCH_READ},
     ),
     Role.AUTHOR: Powers("Their own posts and byline; publishes them", _CONTRIBUTING | {Scope.POSTS_PUBLISH}, True),
     Role.CONTRIBUTOR: Powers("Their own posts and byline; others publish them", _CONTRIBUTING, True),

@@ -211,6 +211,7 @@ KeyManager = Annotated[Caller, Security(get_caller, scopes=[Scope.KEYS_MANAGE])]
 AuditReader = Annotated[Caller, Security(get_caller, scopes=[Scope.AUDIT_READ])]
 JobManager = Annotated[Caller, Security(get_caller, scopes=[Scope.JOBS_MANAGE])]
 WebhookManager = Annotated[Caller, Security(get_caller, scopes=[Scope.WEBHOOKS_MANAGE])]
+SearchReader = Annotated[Caller, Security(get_caller, scopes=[Scope.SEARCH_READ])]
 
 
 async def get_managed_user(user_id: UUID, caller: UserManager, session: SessionDep) -> User:

@@ -287,6 +287,13 @@ class Settings(BaseSettings):
     cache_log: bool = Field(
         False, description="Whether what is answered from memory gets lines in the access log, like all else."
     )
+    search_log_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Days after which the words of searches that few people made are forgotten. 0: searches are not "
+        "counted at all.",
+    )
 
     @property
     def listening_url(self) -> SecretStr | None:

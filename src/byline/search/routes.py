@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from byline.core.deps import SessionDep, SettingsDep, link_to_next
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
+from byline.insights.deps import SearchLogDep
 from byline.posts.deps import PublishedPost
 from byline.posts.schemas import PostSummary
 from byline.posts.service import PostNotFound
@@ -26,6 +27,7 @@ async def search(
     opened: SearchIndex,
     session: SessionDep,
     settings: SettingsDep,
+    log: SearchLogDep,
     request: Request,
     response: Response,
 ) -> SearchAnswer:
@@ -37,7 +39,9 @@ async def search(
     secret = settings.secret_key.get_secret_value()
     page = await answer(session, opened, query, secret=secret, site_url=settings.site_url)
     link_to_next(request, response, page.next_cursor)
-    return page
+    if query.cursor is None:
+        log.note_search(query.q, was_found=page.total > 0)
+    return page.model_copy(update={"click_token": log.click_token(query.q)})
 
 
 @router.get("/suggest", responses=problems(SearchNotReady))

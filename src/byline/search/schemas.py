@@ -75,6 +75,10 @@ class SearchAnswer(Output):
     total: int
     facets: Facets
     did_you_mean: str | None = Field(description="The same, with words that occur in place of words that do not.")
+    click_token: str | None = Field(
+        None,
+        description="For `POST /v1/search/clicks`, when one of these hits is opened. Null where nothing is counted.",
+    )
 
 
 SuggestionType = Literal["tag", "author", "post", "page"]

@@ -1,0 +1,1 @@
+"""What readers search for: counted, without a word about who did."""
