@@ -14,6 +14,7 @@ from benchmarks.related import index
 from byline.app import create_app
 from byline.core.jobs import TaskContext
 from byline.core.mail import create_mailer
+from byline.core.pagination import encode_cursor
 from byline.core.settings import Settings
 from byline.insights import log as log_module
 from byline.insights import service
@@ -87,7 +88,7 @@ async def test_forged_and_old_tokens_are_refused(anybody: httpx.AsyncClient, log
     on("2026-03-01")
     token = log.click_token("rust")
     assert token is not None
-    cursor = log_module.encode_cursor("search:relevance", None, 20, log._secret)
+    cursor = encode_cursor("search:relevance", None, 20, log._secret)
     for wrong in ("", "x", "é", token[:-1], token[1:], token + "A", cursor, token.swapcase()):
         answer = await anybody.post("/v1/search/clicks", json={"token": wrong, "position": 1})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_click_token"), wrong
