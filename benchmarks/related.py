@@ -1,7 +1,8 @@
 """`python -m benchmarks.related FOLDER…`: how well related posts are chosen, by the links that writers set themselves.
 
 Each folder is a blog in Markdown. Links between its posts are taken out, with their text, before the index is made.
-Then each post that had some is asked about: is a post that it linked to among the five?
+Then each post that had some is asked about: is a post that it linked to among the five? Compared are the newest posts
+of the same tag, with the newest of all where these are too few, and any five.
 """
 
 import argparse

@@ -153,7 +153,8 @@ async def test_what_cannot_be_written_waits(log: SearchLog, committing: Sessions
         await session.execute(text("lock table search_counts"))
         log.note_search("rust", was_found=True)
         flushing = asyncio.create_task(log.flush())
-        while not await session.scalar(text("select count(*) from pg_locks where not granted")):  # noqa: ASYNC110 -- no event
+        waiting = text("select count(*) from pg_locks where not granted and relation = 'search_counts'::regclass")
+        while not await session.scalar(waiting):  # noqa: ASYNC110 -- no event
             await asyncio.sleep(0.01)
         flushing.cancel()
         with suppress(asyncio.CancelledError):
