@@ -31,9 +31,9 @@ from byline.core.notices import Heard
 from byline.posts import queries
 from byline.posts.models import Kind, Post, PostTag
 from byline.posts.schemas import PostOut
+from byline.search.directory import IndexDirectory
 from byline.search.feeder import Feeder
 from byline.search.related import related
-from byline.search.store import Store
 from byline.transfer.documents import Document
 from byline.transfer.importing import Read, import_documents
 from byline.transfer.markdown.reader import read_folder
@@ -66,27 +66,27 @@ class Measured:
     by: Mapping[str, Chosen]
 
 
-async def measure(sessions: Sessions, store: Store, folder: Path) -> Measured:
+async def measure(sessions: Sessions, directory: IndexDirectory, folder: Path) -> Measured:
     """Of an empty database."""
     read = map(_with_plain_links, read_folder(folder))
     async for _ in import_documents(sessions, "links", read, language="en", dry_run=False):
         pass
     links = await _hold_out(sessions)
-    await index(sessions, store)
+    await index(sessions, directory)
     found: dict[str, dict[UUID, list[UUID]]] = {name: {} for name in NAMES}
     async with sessions.begin() as session:
         for post_id in links:
-            for name, ids in (await _choices(session, store, post_id)).items():
+            for name, ids in (await _choices(session, directory, post_id)).items():
                 found[name][post_id] = ids
     return Measured(
         len(links), sum(map(len, links.values())), {name: _score(links, ids) for name, ids in found.items()}
     )
 
 
-async def index(sessions: Sessions, store: Store) -> None:
+async def index(sessions: Sessions, directory: IndexDirectory) -> None:
     """Made anew."""
-    with store.lock():
-        await Feeder(sessions, Heard(), store).rebuild()
+    with directory.lock():
+        await Feeder(sessions, Heard(), directory).rebuild()
 
 
 def _with_plain_links(read: Read) -> Read:
@@ -129,7 +129,7 @@ def _text(html: str) -> str:
     return unescape(re.sub(r"<[^>]+>", " ", html))
 
 
-async def _choices(session: AsyncSession, store: Store, post_id: UUID) -> dict[str, list[UUID]]:
+async def _choices(session: AsyncSession, directory: IndexDirectory, post_id: UUID) -> dict[str, list[UUID]]:
     now = datetime.now(UTC)
     shown = (*queries.shown(PostOut), undefer(Post.translation_of))
     post = (await session.scalars(select(Post).where(Post.id == post_id).options(*shown))).one()
@@ -138,7 +138,7 @@ async def _choices(session: AsyncSession, store: Store, post_id: UUID) -> dict[s
     same_tag = others.order_by(Post.id.in_(tagged).desc(), Post.published_at.desc()).limit(FIVE)  # then any
     ids = (await session.scalars(others.with_only_columns(Post.id).order_by(Post.id))).all()
     return {
-        "related": [row.id for row in await related(session, store.open(), post, FIVE)],
+        "related": [row.id for row in await related(session, directory.open(), post, FIVE)],
         "same tag": list(await session.scalars(same_tag.with_only_columns(Post.id))),
         "random": random.Random(f"{SEED} {post.slug}").sample(ids, min(FIVE, len(ids))),
     }
@@ -158,7 +158,7 @@ async def _measure_alone(postgres: EmbeddedPostgres, folder: Path, data: Path) -
     engine = create_async_engine(postgres.url(name))
     try:
         await migrate(engine)
-        return await measure(async_sessionmaker(engine, expire_on_commit=False), Store(data / name), folder)
+        return await measure(async_sessionmaker(engine, expire_on_commit=False), IndexDirectory(data / name), folder)
     finally:
         await engine.dispose()
 

@@ -67,8 +67,8 @@ from byline.privacy import manage as manage_data
 from byline.redirects import manage as manage_redirects
 from byline.resolve import routes as resolve
 from byline.search import routes as search
+from byline.search.directory import IndexDirectory
 from byline.search.feeder import Feeder
-from byline.search.store import Store as SearchStore
 from byline.series import manage as manage_series
 from byline.series import routes as series
 from byline.tags import manage as manage_tags
@@ -156,7 +156,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.limiter = limiter
     app.state.mailer = create_mailer(settings)
     app.state.changes = Hub(app.state.sessions, notices, settings.secret_key.get_secret_value())
-    app.state.search = SearchStore(settings.data_dir / "search")
+    app.state.search = IndexDirectory(settings.data_dir / "search")
     app.state.feeder = Feeder(app.state.sessions, notices.heard(CHANNEL), app.state.search)
     app.state.search_log = SearchLog(app.state.sessions, settings)
     app.state.oidc = {config.name: Provider(config) for config in settings.oidc_providers}

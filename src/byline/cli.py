@@ -40,8 +40,8 @@ from byline.core.settings import Environment, Settings
 from byline.jobs import queries
 from byline.jobs import service as jobs
 from byline.jobs.schemas import JobOut, JobQuery
+from byline.search.directory import IndexDirectory
 from byline.search.feeder import Feeder
-from byline.search.store import Store
 from byline.transfer.importing import import_documents
 from byline.transfer.markdown.reader import read
 from byline.transfer.markdown.sources import find_sources
@@ -252,7 +252,7 @@ async def _prepare(database: Database, settings: Settings, demo: bool) -> tuple[
 async def _rebuild_search(database: Database, settings: Settings) -> float:
     await migrate_database(database.engine)
     began = time.monotonic()
-    feeder = Feeder(database.sessions, Heard(), Store(settings.data_dir / "search"))
+    feeder = Feeder(database.sessions, Heard(), IndexDirectory(settings.data_dir / "search"))
     await feeder.rebuild_somewhere()
     return time.monotonic() - began
 

@@ -21,7 +21,7 @@ from byline.insights import service
 from byline.insights.log import InvalidClickToken, SearchLog
 from byline.insights.models import UNNAMED, ClickCount, SearchCount
 from byline.insights.tasks import forget
-from byline.search.store import Store
+from byline.search.directory import IndexDirectory
 from tests import make
 from tests.conftest import Sessions
 
@@ -64,7 +64,7 @@ async def test_a_search_is_counted_by_its_first_page_and_clicks_by_place(
     app: FastAPI, anybody: httpx.AsyncClient, log: SearchLog, committing: Sessions, on: On, tmp_path: Path
 ) -> None:
     on("2026-03-01")
-    before, app.state.search = app.state.search, Store(tmp_path / "search")
+    before, app.state.search = app.state.search, IndexDirectory(tmp_path / "search")
     async with committing.begin() as session:
         for number in range(3):
             await make.post(session, f"Measure {number}")

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 
 from byline.core.events import CHANNEL, EventLog, number
 from byline.core.notices import Notices
+from byline.search.directory import IndexDirectory
 from byline.search.feeder import Feeder
-from byline.search.store import Store
 from byline.search.writing import state_of
 from tests.conftest import Sessions
 from tests.waiting import until
@@ -28,7 +28,7 @@ class Node:
     app: FastAPI
     client: httpx.AsyncClient
     sessions: Sessions
-    store: Store
+    directory: IndexDirectory
 
     async def caught_up(self) -> None:
         """Returns when all that is committed by now is in the index."""
@@ -44,20 +44,20 @@ class Node:
 
     async def rebuilt(self) -> None:
         """Returns when the index is made of all that is there."""
-        self.store.want_rebuild()
+        self.directory.want_rebuild()
 
         async def is_done() -> bool:
-            return not self.store.is_rebuild_wanted
+            return not self.directory.is_rebuild_wanted
 
         await until(is_done)
 
     def _has(self, sequence: int) -> bool:
-        opened = self.store.open()
+        opened = self.directory.open()
         state = None if opened is None else state_of(opened.index)
         return state is not None and state[0] // 2 >= sequence
 
     async def get(self, path: str = "", **parameters: Any) -> httpx.Response:
-        self.app.state.search = self.store
+        self.app.state.search = self.directory
         return await self.client.get(f"/v1/search{path}", params=parameters)
 
     async def ask(self, q: str, **parameters: Any) -> dict[str, Any]:
@@ -76,17 +76,17 @@ Start = Callable[[Path], AbstractAsyncContextManager[Node]]
 @pytest.fixture
 async def start(app: FastAPI, committing: Sessions) -> AsyncIterator[Start]:
     """Starts a node with its data in that folder; several on one folder are processes of one node."""
-    before: Store = app.state.search
+    before: IndexDirectory = app.state.search
 
     @asynccontextmanager
     async def started(folder: Path) -> AsyncIterator[Node]:
-        store = Store(folder / "search")
+        directory = IndexDirectory(folder / "search")
         notices = Notices(app.state.settings)
-        feeder = Feeder(committing, notices.heard(CHANNEL), store)
+        feeder = Feeder(committing, notices.heard(CHANNEL), directory)
         tasks = [asyncio.create_task(notices.run()), asyncio.create_task(feeder.run())]
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="https://blog.example") as client:
-            yield Node(app, client, committing, store)
+            yield Node(app, client, committing, directory)
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):

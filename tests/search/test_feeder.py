@@ -15,8 +15,8 @@ from byline.posts import service as posts
 from byline.posts.models import Post
 from byline.posts.schemas import PostPublish, PostUpdate
 from byline.search.answering import SearchNotReady
+from byline.search.directory import IndexDirectory
 from byline.search.feeder import Feeder
-from byline.search.store import Store
 from tests import make
 from tests.conftest import Sessions
 from tests.problems import assert_problem
@@ -97,13 +97,13 @@ async def test_goes_on_where_it_stopped(start: Start, tmp_path: Path) -> None:
         async with node.sessions.begin() as session:
             await make.post(session, "Tea")
         await node.caught_up()
-        before = node.store.current()
+        before = node.directory.current()
     async with node.sessions.begin() as session:
         await make.post(session, "More tea")
     async with start(tmp_path) as node:
         await node.caught_up()
         assert len(await node.titles("tea")) == 2
-        assert node.store.current() == before is not None
+        assert node.directory.current() == before is not None
 
 
 @pytest.mark.parametrize("damage", ["absent", "truncated", "another format"])
@@ -131,7 +131,7 @@ async def test_an_index_of_another_database_is_made_anew(start: Start, tmp_path:
         async with node.sessions.begin() as session:
             await make.post(session, "Tea")
         await node.caught_up()
-        before = node.store.current()
+        before = node.directory.current()
     async with node.sessions.begin() as session:
         for name in ("event_log", "events", "post_tags", "post_authors", "revisions", "posts"):
             await session.execute(text("set local byline.erasing = 'on'"))
@@ -141,29 +141,40 @@ async def test_an_index_of_another_database_is_made_anew(start: Start, tmp_path:
     async with start(tmp_path) as node:
         await until_found(node, "coffee", ["Coffee"])
         assert await node.titles("tea") == []
-        assert node.store.current() != before
+        assert node.directory.current() != before
 
 
 async def test_a_rebuild_that_was_cut_off_leaves_the_index_that_answers(node: Node) -> None:
     async with node.sessions.begin() as session:
         await make.post(session, "Tea")
     await node.caught_up()
-    before = node.store.current()
-    leftover = node.store.folder / node.store.begin()
+    before = node.directory.current()
+    leftover = node.directory.folder / node.directory.begin()
     assert leftover.is_dir()
     assert await node.titles("tea") == ["Tea"]
-    node.store.want_rebuild()
+    node.directory.want_rebuild()
     async with asyncio.timeout(30):
-        while node.store.is_rebuild_wanted:
+        while node.directory.is_rebuild_wanted:
             assert await node.titles("tea") == ["Tea"]
-    assert node.store.current() != before and not leftover.exists()
+    assert node.directory.current() != before and not leftover.exists()
     assert await node.titles("tea") == ["Tea"]
+
+
+def test_a_rebuild_that_is_asked_for_while_one_runs_comes_after_it(tmp_path: Path) -> None:
+    directory = IndexDirectory(tmp_path)
+    directory.want_rebuild()
+    running = directory.begin()
+    directory.want_rebuild()
+    directory.let_answer(running)
+    assert directory.is_rebuild_wanted
+    directory.let_answer(directory.begin())
+    assert not directory.is_rebuild_wanted
 
 
 async def test_the_command_makes_it_anew_where_nothing_runs(app: FastAPI, committing: Sessions, tmp_path: Path) -> None:
     async with committing.begin() as session:
         await make.post(session, "Tea")
-    store = Store(tmp_path / "search")
-    await Feeder(committing, Heard(), store).rebuild_somewhere()
-    opened = store.open()
+    directory = IndexDirectory(tmp_path / "search")
+    await Feeder(committing, Heard(), directory).rebuild_somewhere()
+    opened = directory.open()
     assert opened is not None and opened.searcher.num_docs == 2  # it and the state

@@ -17,7 +17,7 @@ from byline.core.embedded import EmbeddedPostgres
 from byline.core.migrations import migrate
 from byline.posts import publishing, service
 from byline.posts.models import Post
-from byline.search.store import Store
+from byline.search.directory import IndexDirectory
 from tests import make
 from tests.conftest import Sessions, create_database
 from tests.core.test_store import hits, reader, running
@@ -28,17 +28,17 @@ CLOCKS = "The escapement of a pendulum clock lets the gear train go on tooth by 
 
 
 class Site:
-    def __init__(self, client: httpx.AsyncClient, sessions: Sessions, store: Store) -> None:
+    def __init__(self, client: httpx.AsyncClient, sessions: Sessions, directory: IndexDirectory) -> None:
         self.client = client
         self.sessions = sessions
-        self.store = store
+        self.directory = directory
 
     async def post(self, title: str, text: str, **fields: Any) -> Post:
         async with self.sessions.begin() as session:
             return await make.post(session, title, markdown=text, **fields)
 
     async def index(self) -> None:
-        await index(self.sessions, self.store)
+        await index(self.sessions, self.directory)
 
     async def related(self, slug: str, **query: Any) -> list[str]:
         answer = await self.client.get(f"/v1/posts/{slug}/related", params=query)
@@ -49,7 +49,7 @@ class Site:
 @pytest.fixture
 async def site(app: FastAPI, committing: Sessions, tmp_path: Path) -> AsyncIterator[Site]:
     before = app.state.search
-    app.state.search = Store(tmp_path / "search")
+    app.state.search = IndexDirectory(tmp_path / "search")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://blog.example") as client:
         yield Site(client, committing, app.state.search)
     app.state.search = before
@@ -149,8 +149,8 @@ async def test_while_there_is_no_index_those_that_share_most_tags(site: Site) ->
     assert await site.related("read") == ["both", "new", "old"]
     assert await site.related("read", limit=2) == ["both", "new"]
     assert await site.related("untagged") == []
-    site.store.folder.mkdir(parents=True)  # nor where it is damaged
-    (site.store.folder / "current").write_text("1.1-none")
+    site.directory.folder.mkdir(parents=True)  # nor where it is damaged
+    (site.directory.folder / "current").write_text("1.1-none")
     assert await site.related("read") == ["both", "new", "old"]
 
 
@@ -249,7 +249,7 @@ async def test_of_a_blog_with_one_tag_links_are_foretold(committing: Sessions, t
             front = f"title: {topic.title()} {number}\ndate: 2020-01-{number + 1:02}\ntags: [workshop]"
             text = f"Many years ago somebody said that the {some} are what matters. {other}"
             (tmp_path / f"{topic}-{number}.md").write_text(f"---\n{front}\n---\n\n{text}\n")
-    found = await measure(committing, Store(tmp_path / "search"), tmp_path)
+    found = await measure(committing, IndexDirectory(tmp_path / "search"), tmp_path)
     assert (found.linking, found.links) == (24, 24)
     assert found.by["related"].posts > 0.9 > 0.5 > found.by["same tag"].posts
 
@@ -257,6 +257,6 @@ async def test_of_a_blog_with_one_tag_links_are_foretold(committing: Sessions, t
 async def test_of_a_real_blog_links_are_foretold(committing: Sessions, tmp_path: Path, thorough: bool) -> None:
     if not thorough:
         pytest.skip("make thorough tries it")
-    found = await measure(committing, Store(tmp_path / "search"), corpus("md-hugo-letsencrypt"))
+    found = await measure(committing, IndexDirectory(tmp_path / "search"), corpus("md-hugo-letsencrypt"))
     assert found.linking >= 30
     assert found.by["related"].posts > max(found.by["same tag"].posts, found.by["random"].posts) + 0.15

@@ -117,6 +117,23 @@ async def test_pages_have_every_hit_once_and_end(node: Node) -> None:
         assert len(found) == len(set(found)) == 7
 
 
+async def test_of_equals_the_newest_is_first_whatever_the_page(node: Node) -> None:
+    async with node.sessions.begin() as session:
+        for day in (3, 1, 4, 2, 5):
+            await make.post(session, "Tea", slug=f"day-{day}", markdown="", at=datetime(2026, 1, day, tzinfo=UTC))
+    await node.caught_up()
+    for limit in (1, 2, 5):
+        found: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = await node.ask("tea", limit=limit, **cursor)
+            found += [hit["slug"] for hit in page["data"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = {"cursor": page["next_cursor"]}
+        assert found == ["day-5", "day-4", "day-3", "day-2", "day-1"]
+
+
 async def test_what_is_too_deep_is_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     async with node.sessions.begin() as session:
         for number in range(3):
@@ -132,12 +149,14 @@ async def test_a_slip_is_mended_and_told(node: Node) -> None:
     async with node.sessions.begin() as session:
         await make.post(session, "Measurement in practice")
         await make.post(session, "Практика измерений", markdown="")
+        await make.post(session, "Élégance", language="fr", markdown="")
     await node.caught_up()
     for typed in ("mesurement", "measuremnet", "measurenent", "measuremment"):
         answer = await node.ask(f"{typed} practice")
         assert [hit["title"] for hit in answer["data"]] == ["Measurement in practice"]
         assert answer["did_you_mean"] == "measurement practice"
     assert await node.titles("измерний") == ["Практика измерений"]
+    assert (await node.ask("élegace"))["did_you_mean"] == "élégance"
     assert (await node.ask("measurement"))["did_you_mean"] is None
     assert (await node.ask("tean"))["data"] == []
 

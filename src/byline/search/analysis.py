@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 import tantivy
 
@@ -33,8 +34,9 @@ _SIGN_AFTER_LETTER = r"(?<=\b[a-z])(?:\+\+|\#)(?!\w)"
 _ASCII_WORD = re.compile(rf"[a-z0-9]+|{_SIGN_AFTER_LETTER}")
 _WORD = re.compile(rf"[\w{_SIGNS}]+|{_SIGN_AFTER_LETTER}")
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u065f\u0670\u200b-\u200d\u00ad"
-WRITTEN = re.compile(rf"[^\W_][\w{_SIGNS}{_MARKS}]*")
+WRITTEN = re.compile(rf"[^\W_]\w*(?:(?![\x00-\x7f])[{_SIGNS}{_MARKS}]+\w*)*")
 """A word as it stands in a text."""
+_WRITTEN_IN_ASCII = re.compile(r"[^\W_]\w*", re.ASCII)
 _JOINED = re.compile("[^\\W_]+(?:\u200c[^\\W_]+)+")
 
 _STRIPPED = re.compile(
@@ -113,6 +115,18 @@ def words(text: str) -> list[str]:
     else:
         found = _WORD.findall(_RUN.sub(_pairs, folded).replace("_", " "))
     return [word[:LONGEST] for word in found]
+
+
+def written(text: str) -> set[str]:
+    """The words of a text as they stand there; of scripts without spaces, each character and each pair."""
+    if text.isascii():
+        return set(_WRITTEN_IN_ASCII.findall(text))
+    runs = set(_RUN.findall(text))
+    found = set(WRITTEN.findall(_RUN.sub(" ", text) if runs else text))
+    for run in runs:
+        found.update(run)
+        found.update(map("".join, pairwise(run)))
+    return found
 
 
 def _with_parts(word: re.Match[str]) -> str:

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,10 +17,10 @@ from byline.posts.schemas import PostSummary
 from byline.search import queries
 from byline.search.analysis import WRITTEN, words
 from byline.search.asking import Filters, Found, Question, ask
+from byline.search.directory import Opened
 from byline.search.parsing import parse
 from byline.search.schemas import DEEPEST, FacetCount, Facets, Passage, SearchAnswer, SearchHit, SearchQuery
-from byline.search.snippets import Snippet, best_passage, mark
-from byline.search.store import Opened
+from byline.search.snippets import Snippet, best_passage, mark, spelling
 
 RESERVE = 20
 """Hits beyond the page, for those that are not published any more and not yet out of the index."""
@@ -52,9 +53,7 @@ async def answer(
         ask, question, filters, newest=newest, offset=offset, limit=query.limit + RESERVE + 1
     )
     rows, used = await _rows(session, [row_id for row_id, _ in found.hits], query.limit)
-    scores = dict(found.hits)
-    passages = await _passages(session, rows, question.wanted)
-    data = [_hit(row, scores[row.id], passages[row.id], question.wanted, site_url) for row in rows]
+    data = await asyncio.to_thread(_hits, rows, dict(found.hits), question.wanted, site_url)
     following = offset + used
     cursor = encode_cursor(f"search:{query.sort}", None, following, secret) if used < len(found.hits) else None
     return SearchAnswer(
@@ -62,7 +61,7 @@ async def answer(
         next_cursor=cursor,
         total=found.total,
         facets=await _facets(session, found),
-        did_you_mean=_did_you_mean(query.q, question),
+        did_you_mean=_did_you_mean(query.q, question, rows),
     )
 
 
@@ -97,48 +96,54 @@ async def _filters(session: AsyncSession, query: SearchQuery) -> Filters | None:
     )
 
 
-async def _rows(session: AsyncSession, ids: Sequence[UUID], limit: int) -> tuple[list[Post], int]:
+Row = tuple[Post, str, list[dict[str, Any]]]
+"""A hit, its text and its headings."""
+
+
+async def _rows(session: AsyncSession, ids: Sequence[UUID], limit: int) -> tuple[list[Row], int]:
     """The first so many that readers' lists show, in this order, and how many were looked at for them."""
-    rows: list[Post] = []
+    rows: list[Row] = []
     used = 0
     while len(rows) < limit and used < len(ids):
         looked_at = ids[used : used + limit - len(rows)]
-        statement = queries.hits(looked_at, datetime.now(UTC))
-        there = {row.id: row for row in await session.scalars(statement)}
+        found = await session.execute(queries.hits(), {"ids": looked_at, "now": datetime.now(UTC)})
+        there = {post.id: (post, text, toc) for post, text, toc in found}
         rows += [there[row_id] for row_id in looked_at if row_id in there]
         used += len(looked_at)
     return rows, used
 
 
-async def _passages(session: AsyncSession, rows: Sequence[Post], wanted: set[str]) -> dict[UUID, Snippet]:
-    languages = {row.id: row.language for row in rows}
-    texts = (await session.execute(queries.texts(list(languages)))).all()
-    return await asyncio.to_thread(
-        lambda: {row_id: best_passage(text, toc, wanted, languages[row_id]) for row_id, text, toc in texts}
-    )
+def _hits(rows: Sequence[Row], scores: Mapping[UUID, float | None], wanted: set[str], site_url: str) -> list[SearchHit]:
+    return [
+        _hit(post, scores[post.id], best_passage(text, toc, wanted, post.language), wanted, site_url)
+        for post, text, toc in rows
+    ]
 
 
-def _hit(row: Post, score: float | None, passage: Snippet, wanted: set[str], site_url: str) -> SearchHit:
-    summary = PostSummary.of(row, site_url=site_url)
+def _hit(post: Post, score: float | None, passage: Snippet, wanted: set[str], site_url: str) -> SearchHit:
+    summary = PostSummary.of(post, site_url=site_url)
     return SearchHit.model_construct(  # of what is validated
         **dict(summary),
         score=score,
-        title_snippet=mark(row.title, wanted, row.language),
-        snippet=passage.html or escape(row.excerpt),
+        title_snippet=mark(post.title, wanted, post.language),
+        snippet=passage.html or escape(post.excerpt),
         heading=None if passage.heading is None else Passage(id=passage.heading["id"], text=passage.heading["text"]),
     )
 
 
 async def _facets(session: AsyncSession, found: Found) -> Facets:
-    named: dict[str, list[FacetCount]] = {}
-    for kind, statement in (("tags", queries.tags), ("authors", queries.authors)):
-        counts = {UUID(value): count for value, count in found.facets[kind]}
-        rows = {row.id: row for row in await session.execute(statement(list(counts)))} if counts else {}
-        named[kind] = [
+    counts = {kind: {UUID(value): count for value, count in found.facets[kind]} for kind in ("tags", "authors")}
+    rows = {
+        row.id: row for row in await session.execute(queries.names(), {kind: list(counts[kind]) for kind in counts})
+    }
+    named = {
+        kind: [
             FacetCount(value=rows[row_id].slug, name=rows[row_id].name, count=count)
-            for row_id, count in counts.items()
+            for row_id, count in counts[kind].items()
             if row_id in rows
         ]
+        for kind in counts
+    }
     plain = {
         kind: [FacetCount(value=str(value), name=str(value), count=count) for value, count in found.facets[kind]]
         for kind in ("languages", "years")
@@ -146,13 +151,16 @@ async def _facets(session: AsyncSession, found: Found) -> Facets:
     return Facets(**named, **plain)
 
 
-def _did_you_mean(typed: str, question: Question) -> str | None:
-    """The same, with what is spelled wrongly replaced."""
+def _did_you_mean(typed: str, question: Question, rows: Sequence[Row]) -> str | None:
+    """The same, with what is spelled wrongly replaced, as the hits of this page spell it most often."""
     if not question.corrected:
         return None
 
     def replaced(match: re.Match[str]) -> str:
         found = words(match[0])
-        return question.corrected.get(found[0], match[0]) if len(found) == 1 else match[0]
+        meant = question.corrected.get(found[0]) if len(found) == 1 else None
+        return match[0] if meant is None else spellings[meant]
 
+    texts = [(f"{post.title}\n{text}", post.language) for post, text, _ in rows]
+    spellings = {word: spelling(word, texts) for word in question.corrected.values()}
     return WRITTEN.sub(replaced, typed)

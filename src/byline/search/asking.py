@@ -17,10 +17,10 @@ import tantivy
 from tantivy import Occur, Query
 
 from byline.search.analysis import is_paired, may_be_of, stem, words
+from byline.search.directory import Opened
 from byline.search.documents import moment, read_key, schema
 from byline.search.parsing import Asked, Part
 from byline.search.spelling import corrections
-from byline.search.store import Opened
 
 TITLE, HEADINGS = 0.25, 0.15
 """How much a word counts there, beside what it counts in the whole text, to which both belong."""
@@ -35,6 +35,7 @@ LONGEST_NAME = 4  # words
 MOST_CORRECTED = 5  # words
 MOST_LANGUAGES = 5  # whose ways of stemming are tried for a word of which nobody says of what language it is
 FACETS = 20  # of each kind
+MOST_EQUAL = 4000  # hits among which those with the same score have their order
 
 Clause = tuple[Occur, Query]
 
@@ -232,12 +233,30 @@ def ask(question: Question, filters: Filters, *, newest: bool, offset: int, limi
     if query is None:
         return Found([], 0, {name: [] for name in _FACETS})
     query = _filtered(query, filters)
-    order = "published_at" if newest else None
-    hits = question.searcher.search(query, limit, count=False, offset=offset, order_by_field=order).hits
-    found = [(read_key(question.searcher.doc(address))[1], None if newest else score) for score, address in hits]
+    hits = _ordered(question.searcher, query, offset + limit, "published_at" if newest else None)
+    found = [(row_id, None if newest else score) for score, _, row_id in hits[offset : offset + limit]]
     counted = question.searcher.aggregate(query, _COUNTED)
     facets = {name: [(bucket["key"], bucket["doc_count"]) for bucket in counted[name]["buckets"]] for name in _FACETS}
     return Found(found, int(counted["total"]["value"]), facets)
+
+
+def _ordered(searcher: tantivy.Searcher, query: Query, needed: int, order: str | None) -> list[tuple[float, int, UUID]]:
+    """The best so many, and what is as good as the last of them: of equals the newest first, and then by id, so that
+    each page goes on where the one before ended.
+    """
+    size = needed + 1
+    while True:
+        hits = searcher.search(query, size, count=False, order_by_field=order).hits
+        if len(hits) < size or hits[-1][0] != hits[needed - 1][0] or size >= MOST_EQUAL:
+            break
+        size = min(4 * size, MOST_EQUAL)
+    addresses = [address for _, address in hits]
+    times = searcher.fast_field_values("published_at", addresses)
+    ids = [read_key(searcher.doc(address))[1] for address in addresses]
+    return sorted(
+        ((score, int(time or 0), row_id) for (score, _), time, row_id in zip(hits, times, ids, strict=True)),
+        reverse=True,
+    )
 
 
 _FACETS = {"tags": "tags", "authors": "authors", "languages": "language", "years": "year"}

@@ -3,15 +3,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from byline.search.answering import SearchNotReady
-from byline.search.store import Opened, Store, Unreadable
+from byline.search.directory import IndexDirectory, Opened, Unreadable
 
 
 def get_index(request: Request) -> Opened:
-    store: Store = request.app.state.search
+    directory: IndexDirectory = request.app.state.search
     try:
-        opened = store.open()
+        opened = directory.open()
     except Unreadable as error:
-        store.want_rebuild()
+        directory.want_rebuild()
         raise SearchNotReady() from error
     if opened is None:
         raise SearchNotReady()

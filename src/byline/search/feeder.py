@@ -18,8 +18,8 @@ from byline.core.jobs import describe
 from byline.core.notices import Heard
 from byline.posts.models import Kind as PostKind
 from byline.search import queries
+from byline.search.directory import IndexDirectory, Unreadable, open_index
 from byline.search.documents import Article, Name, key
-from byline.search.store import Store, Unreadable, open_index
 from byline.search.writing import Changed, Writer, state_of
 
 logger = logging.getLogger(__name__)
@@ -30,30 +30,30 @@ TRY_EVERY = 2.0  # seconds after which another process may write, or the same on
 
 
 class Feeder:
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], heard: Heard, store: Store) -> None:
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], heard: Heard, directory: IndexDirectory) -> None:
         self._sessions = sessions
         self._heard = heard
-        self._store = store
+        self._directory = directory
         self._early: set[UUID] = set()  # posts that are there before it was told
 
     async def run(self) -> None:
         """Until it is cancelled. Whatever fails is tried again."""
         while True:
             try:
-                with self._store.lock() as may_write:
+                with self._directory.lock() as may_write:
                     if may_write:
                         await self._write()
             except CursorGone:
-                self._store.want_rebuild()
+                self._directory.want_rebuild()
             except Exception as error:
                 logger.warning("the search index cannot be written: %s", describe(error))
             await asyncio.sleep(TRY_EVERY)
 
     async def rebuild_somewhere(self) -> None:
         """Made anew by this process, or by the one that writes; returns when it is done."""
-        await asyncio.to_thread(self._store.want_rebuild)
-        while self._store.is_rebuild_wanted:
-            with self._store.lock() as may_write:
+        await asyncio.to_thread(self._directory.want_rebuild)
+        while self._directory.is_rebuild_wanted:
+            with self._directory.lock() as may_write:
                 if may_write:
                     await self.rebuild()
             await asyncio.sleep(LOOK_EVERY / 10)
@@ -62,8 +62,8 @@ class Feeder:
         """Makes the index anew beside the one that answers, which it then replaces; the name of its folder. The
         caller holds the lock.
         """
-        name = await asyncio.to_thread(self._store.begin)
-        writer = await asyncio.to_thread(Writer, open_index(self._store.folder / name))
+        name = await asyncio.to_thread(self._directory.begin)
+        writer = await asyncio.to_thread(Writer, open_index(self._directory.folder / name))
         cursor, event, changed, has_more = await self._next(None)
         count = len(changed.documents)
         await asyncio.to_thread(writer.apply, changed)
@@ -73,8 +73,7 @@ class Feeder:
             count += len(changed.documents)
         await asyncio.to_thread(writer.save, cursor.position, event)
         await asyncio.to_thread(writer.close)
-        self._store.let_answer(name)
-        self._store.rebuild_done()
+        self._directory.let_answer(name)
         logger.info("the search index was made anew, of %d things", count)
         return name
 
@@ -85,8 +84,8 @@ class Feeder:
 
     async def _place(self) -> tuple[str, int]:
         """The folder to write in and the position in the feed, of an index that can go on; made anew if need be."""
-        name = self._store.current()
-        if name is not None and not self._store.is_rebuild_wanted:
+        name = self._directory.current()
+        if name is not None and not self._directory.is_rebuild_wanted:
             position = await self._position(name)
             if position is not None:
                 return name, position
@@ -97,7 +96,7 @@ class Feeder:
 
     async def _position(self, name: str) -> int | None:
         try:
-            state = await asyncio.to_thread(lambda: state_of(open_index(self._store.folder / name)))
+            state = await asyncio.to_thread(lambda: state_of(open_index(self._directory.folder / name)))
         except (OSError, ValueError, Unreadable) as error:
             logger.warning("the search index is damaged and made anew: %s", error)
             return None
@@ -110,10 +109,10 @@ class Feeder:
 
     async def _follow(self, name: str, cursor: Cursor) -> None:
         """Until somebody wants it anew."""
-        writer = await asyncio.to_thread(Writer, open_index(self._store.folder / name))
+        writer = await asyncio.to_thread(Writer, open_index(self._directory.folder / name))
         self._early = set()
         try:
-            while not self._store.is_rebuild_wanted:
+            while not self._directory.is_rebuild_wanted:
                 cursor, event, changed, has_more = await self._next(cursor)
                 if changed.keys:
                     await asyncio.to_thread(writer.apply, changed)

@@ -1,9 +1,23 @@
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CompoundSelect,
+    DateTime,
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import load_only
 
 from byline.authors.models import Author
@@ -56,15 +70,30 @@ def id_of(name: str, slug: str) -> Select[UUID]:
     return select(table.id).where(table.slug == slug)
 
 
-def hits(ids: Collection[UUID], now: datetime) -> Select[Post]:
-    """Those of them that readers' lists show now."""
-    conditions = [condition for kind in Kind if (condition := posts.listed(kind, now).whereclause) is not None]
-    statement = select(Post).where(Post.id.in_(ids), or_(*conditions))
-    return statement.options(*posts.shown(PostSummary))
+@cache
+def hits() -> Select[Post, str, list[dict[str, Any]]]:
+    """Those of `ids` that readers' lists show `now`, with their texts and headings. Made once: that takes as long as
+    asking it.
+    """
+    now: Any = bindparam("now", type_=DateTime(timezone=True))
+    shown = [condition for kind in Kind if (condition := posts.listed(kind, now).whereclause) is not None]
+    statement = select(Post, func.left(Post.text, TEXT_LOOKED_AT), Post.toc)
+    return statement.where(Post.id == _any_of("ids"), or_(*shown)).options(*posts.shown(PostSummary))
 
 
-def texts(ids: Collection[UUID]) -> Select[UUID, str, list[dict[str, Any]]]:
-    return select(Post.id, func.left(Post.text, TEXT_LOOKED_AT), Post.toc).where(Post.id.in_(ids))
+@cache
+def names() -> CompoundSelect[UUID, str, str]:
+    """Of the tags in `tags` and the authors in `authors`."""
+    found = [
+        select(table.id, table.slug, table.name).where(table.id == _any_of(ids))
+        for table, ids in ((Tag, "tags"), (Author, "authors"))
+    ]
+    return union_all(*found)
+
+
+def _any_of(ids: str) -> ColumnElement[Any]:
+    """One of a parameter that is a list: the same statement for any number of them."""
+    return any_(bindparam(ids, type_=ARRAY(Uuid())))
 
 
 def suggested(kind: str, ids: Collection[UUID], now: datetime) -> Select[Any]:

@@ -20,10 +20,10 @@ from tantivy import Occur, Query
 from byline.posts import queries as posts
 from byline.posts.models import Kind, Post, PostTag
 from byline.posts.schemas import PostSummary
-from byline.search import queries
 from byline.search.analysis import stems, words
+from byline.search.directory import Opened
 from byline.search.documents import read_key, schema
-from byline.search.store import Opened
+from byline.search.queries import TEXT_LOOKED_AT
 
 TERMS = 25
 IN_TITLE = 3  # times that a word of the title counts
@@ -41,7 +41,7 @@ async def related(session: AsyncSession, opened: Opened | None, post: Post, limi
     now = datetime.now(UTC)
     if opened is None:
         return (await session.scalars(_by_tags(post, now).limit(limit))).all()
-    _, text, _ = (await session.execute(queries.texts([post.id]))).one()
+    text = await session.scalar(select(func.left(Post.text, TEXT_LOOKED_AT)).where(Post.id == post.id)) or ""
     ids = await asyncio.to_thread(_find, opened.searcher, post, text, limit + RESERVE)
     return (await session.scalars(_in_order(post, ids, now).limit(limit))).all()
 

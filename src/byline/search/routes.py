@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from byline.core.deps import SessionDep, SettingsDep, link_to_next
+from byline.core.deps import ReadSessionDep, SessionDep, SettingsDep, link_to_next
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.insights.deps import SearchLogDep
@@ -57,7 +57,7 @@ async def list_related_posts(
     post: PublishedPost,
     query: Annotated[RelatedQuery, Query()],
     opened: SearchIndexIfAny,
-    session: SessionDep,
+    session: ReadSessionDep,
     settings: SettingsDep,
 ) -> RelatedPosts:
     """What else to read after this one: posts in the same language that are like it, the best first.

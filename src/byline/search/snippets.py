@@ -1,16 +1,19 @@
 """Why something was found: the best passage of its text, with the words that were looked for marked."""
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from itertools import islice
+from threading import Lock
 from typing import Any
 
-from byline.search.analysis import WRITTEN, is_paired, stem, words
+from byline.search.analysis import is_paired, stem, words, written
 
 LENGTH = 240  # characters of a snippet
 MOST_MARKS = 2000  # places in a text that are looked at
+MOST_KNOWN = 50_000  # words of a language
 
 Span = tuple[int, int]
 
@@ -36,50 +39,87 @@ def best_passage(text: str, toc: Sequence[dict[str, Any]], wanted: Collection[st
     return Snippet(html, _heading(text, toc, first) if found else None)
 
 
+def spelling(word: str, texts: Iterable[tuple[str, str]]) -> str:
+    """How texts, each with its language, spell a word that is folded: in most of them, and in small letters."""
+    counted = Counter(
+        form.lower()
+        for text, language in texts
+        for form in _lexicon(language).found(written(text), {word})
+        if words(form) == [word]
+    )
+    return counted.most_common(1)[0][0] if counted else word
+
+
 def _matches(text: str, wanted: Collection[str], language: str) -> list[tuple[Span, str]]:
     """The places of the words that were looked for, and the term of each."""
-    terms: dict[str, str] = {}
-    for word in set(WRITTEN.findall(text)):
-        for candidate, term, folded in _forms(word, language):
-            if term in wanted or folded in wanted:
-                terms[candidate] = term
-    if not terms:
-        return []
-    paired = [term for term in terms if is_paired(term)]
-    spaced = [term for term in terms if not is_paired(term)]
-    found: list[tuple[Span, str]] = []
-    if spaced:
-        pattern = re.compile(rf"(?<![^\W_])(?:{_one_of(spaced)})(?![^\W_])")
-        found += [(match.span(), terms[match[0]]) for match in pattern.finditer(text)]
-    if paired:
-        pattern = re.compile(f"(?=({_one_of(paired)}))")
-        found += [(match.span(1), terms[match[1]]) for match in pattern.finditer(text)]
+    terms = _lexicon(language).found(written(text), wanted)
+    found = [(span, term) for word, term in terms.items() for span in islice(_places(text, word), MOST_MARKS)]
     return sorted(found)[:MOST_MARKS]
 
 
-@lru_cache(maxsize=50_000)
-def _forms(word: str, language: str) -> list[tuple[str, str, str]]:
-    """What may be found of it, by which term, and folded: most words of most texts have been met before."""
-    return [(piece, stem(folded, language), folded) for piece in _pieces(word) for folded in words(piece)]
+class _Lexicon:
+    """The words of a language met so far, by the terms that find them. Most of a text have been met before."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._known: set[str] = set()
+        self._forms: dict[str, tuple[str, ...]] = {}
+        self._lock = Lock()
+
+    def found(self, there: set[str], wanted: Iterable[str]) -> dict[str, str]:
+        """Which of the words that are there are found by which of the terms."""
+        with self._lock:
+            if len(self._known) > MOST_KNOWN:
+                self._known.clear()
+                self._forms.clear()
+            for word in there - self._known:
+                self._learn(word)
+            return {word: term for term in wanted for word in self._forms.get(term, ()) if word in there}
+
+    def _learn(self, word: str) -> None:
+        self._known.add(word)
+        for folded in words(word):
+            for term in {folded, stem(folded, self._language)}:
+                self._forms[term] = (*self._forms.get(term, ()), word)
 
 
-def _one_of(words: Iterable[str]) -> str:
-    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+@lru_cache(maxsize=50)
+def _lexicon(language: str) -> _Lexicon:
+    return _Lexicon(language)
 
 
-def _pieces(word: str) -> Iterable[str]:
-    """Of a script without spaces, what may have been found in it."""
-    if not is_paired(word):
-        return (word,)
-    return {word[index : index + size] for size in (1, 2) for index in range(len(word) - size + 1)}
+def _places(text: str, word: str) -> Iterator[Span]:
+    """Where it stands, as a whole word if it is of a script that has such."""
+    is_whole = not is_paired(word)
+    start = text.find(word)
+    while start >= 0:
+        end = start + len(word)
+        if not (is_whole and (_goes_on(text[start - 1 : start]) or _goes_on(text[end : end + 1]))):
+            yield start, end
+        start = text.find(word, start + 1)
+
+
+def _goes_on(beside: str) -> bool:
+    """Whether a word does not end before, or begin after, this character."""
+    return beside.isalnum() and not is_paired(beside)
 
 
 def _window(text: str, found: Sequence[tuple[Span, str]]) -> Span:
+    """The stretch that has most different terms, the first of such."""
     best, best_start = 0, 0
-    for index, ((start, _), _) in enumerate(found):
-        inside = {term for (_, end), term in found[index : index + 30] if end <= start + LENGTH}
-        if len(inside) > best:
-            best, best_start = len(inside), start
+    inside = dict.fromkeys((term for _, term in found), 0)
+    different = 0
+    following = 0  # the first place that is not counted yet
+    for index, ((start, _), term) in enumerate(found):
+        while following < len(found) and (following == index or found[following][0][1] <= start + LENGTH):
+            entering = found[following][1]
+            different += not inside[entering]
+            inside[entering] += 1
+            following += 1
+        if different > best:
+            best, best_start = different, start
+        inside[term] -= 1
+        different -= not inside[term]
     return _whole(text, max(0, best_start - LENGTH // 5))
 
 
@@ -118,16 +158,11 @@ def _html(text: str, start: int, end: int, spans: Iterable[Span]) -> str:
 def _heading(text: str, toc: Sequence[dict[str, Any]], place: int) -> dict[str, Any] | None:
     """The last one that stands above the place: a heading is a line of the text, in the order of the table."""
     above, after = None, 0
+    lines = f"\n{text}\n"
     for entry in toc:
-        at = _line(text, entry["text"], after)
-        if at < 0:
-            continue
+        at = lines.find(f"\n{entry['text']}\n", after)
         if at > place:
             break
-        above, after = entry, at + len(entry["text"])
+        if at >= 0 and entry["text"]:
+            above, after = entry, at + len(entry["text"])
     return above
-
-
-def _line(text: str, line: str, after: int) -> int:
-    match = re.compile(rf"^{re.escape(line)}$", re.MULTILINE).search(text, after) if line else None
-    return -1 if match is None else match.start()

@@ -13,10 +13,10 @@ from tantivy import Occur, Query
 from byline.core.schemas import public_address
 from byline.search import queries
 from byline.search.analysis import words
+from byline.search.directory import Opened
 from byline.search.documents import read_key, schema
 from byline.search.schemas import Suggestion, Suggestions, SuggestionType, SuggestQuery
 from byline.search.spelling import corrections
-from byline.search.store import Opened
 
 ENDINGS = 50
 """Of the last word, how many ways in which it may go on are tried."""

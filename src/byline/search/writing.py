@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from uuid import UUID
 
 import tantivy
@@ -23,22 +24,26 @@ class Changed:
 class Writer:
     def __init__(self, index: tantivy.Index) -> None:
         self._writer = index.writer(MEMORY, 1)
+        self._busy = Lock()  # whoever is cancelled closes it, while its thread may still be writing
 
     def apply(self, changed: Changed) -> None:
-        for found in changed.keys:
-            self._writer.delete_documents_by_term("key", found)
-        for document in changed.documents:
-            self._writer.add_document(document.document())
+        with self._busy:
+            for found in changed.keys:
+                self._writer.delete_documents_by_term("key", found)
+            for document in changed.documents:
+                self._writer.add_document(document.document())
 
     def save(self, position: int, event: UUID | None) -> None:
         """`position` in the feed, up to which all is written."""
-        self._writer.delete_documents_by_term("key", STATE)
         state = json.dumps([position, None if event is None else str(event)])
-        self._writer.add_document(tantivy.Document(key=STATE, kind=STATE, state=state))
-        self._writer.commit()
+        with self._busy:
+            self._writer.delete_documents_by_term("key", STATE)
+            self._writer.add_document(tantivy.Document(key=STATE, kind=STATE, state=state))
+            self._writer.commit()
 
     def close(self) -> None:
-        self._writer.wait_merging_threads()
+        with self._busy:
+            self._writer.wait_merging_threads()
 
 
 def state_of(index: tantivy.Index) -> tuple[int, UUID | None] | None:

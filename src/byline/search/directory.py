@@ -4,6 +4,7 @@ search/
 ├── lock          held by the process of this node that writes
 ├── current       the name of the folder that answers
 ├── rebuild       there while somebody wants it to be made anew
+├── rebuilding    what `rebuild` becomes when that is begun: who asks later is not served by it
 └── <format>-…/   an index
 """
 
@@ -38,10 +39,12 @@ class Opened:
     languages: Sequence[str]  # one for each way of stemming, the most frequent first
 
 
-class Store:
+class IndexDirectory:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._opened: Opened | None = None
+        self._wanted = folder / "rebuild"
+        self._begun = folder / "rebuilding"
 
     def open(self) -> Opened | None:
         """The newest state of the index that answers; None where there is none. Raises Unreadable."""
@@ -70,6 +73,8 @@ class Store:
 
     def begin(self) -> str:
         """A new folder, for an index that does not answer yet; what earlier tries left behind is removed."""
+        if self._wanted.exists():
+            self._wanted.replace(self._begun)
         kept = self.current()
         for folder in self.folder.iterdir():
             if folder.is_dir() and folder.name != kept:
@@ -80,24 +85,22 @@ class Store:
         return name
 
     def let_answer(self, name: str) -> None:
-        """From now on this one does; the one before is removed."""
+        """From now on this one does; the one before is removed, and with it the wish for another that it answers."""
         new = self.folder / f"current.{os.getpid()}"
         before = self.current()
         new.write_text(name)
         new.replace(self.folder / "current")
         if before is not None and before != name:
             shutil.rmtree(self.folder / before, ignore_errors=True)
+        self._begun.unlink(missing_ok=True)
 
     @property
     def is_rebuild_wanted(self) -> bool:
-        return (self.folder / "rebuild").exists()
+        return self._wanted.exists() or self._begun.exists()
 
     def want_rebuild(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "rebuild").touch()
-
-    def rebuild_done(self) -> None:
-        (self.folder / "rebuild").unlink(missing_ok=True)
+        self._wanted.touch()
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
