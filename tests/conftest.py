@@ -19,6 +19,7 @@ from byline.core.migrations import migrate
 from byline.core.settings import Settings
 from byline.models import Base
 from tests import make
+from tests.waiting import PATIENCE
 
 for _name in [name for name in os.environ if name.startswith("BYLINE_") and name != "BYLINE_CORPORA"]:
     del os.environ[_name]  # the suite decides
@@ -86,6 +87,7 @@ def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
         database_url=SecretStr(database_url),
         data_dir=tmp_path_factory.mktemp("data"),
         site_url="https://blog.example",
+        read_timeout=PATIENCE,
     )
 
 

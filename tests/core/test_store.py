@@ -38,14 +38,21 @@ from byline.posts.models import Post
 from byline.posts.schemas import PostPublish
 from tests import make
 from tests.conftest import Sessions, create_database
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 @asynccontextmanager
 async def running(url: str, **settings: Any) -> AsyncIterator[FastAPI]:
     """An application that has begun to listen."""
     app = create_app(
-        Settings(_env_file=None, database_url=SecretStr(url), site_url="https://blog.example", worker=False, **settings)
+        Settings(
+            _env_file=None,
+            database_url=SecretStr(url),
+            site_url="https://blog.example",
+            worker=False,
+            read_timeout=PATIENCE,
+            **settings,
+        )
     )
     async with app.router.lifespan_context(app):
         await until(lambda: app.state.store.is_open or not app.state.store.limit)
