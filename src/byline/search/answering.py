@@ -16,14 +16,11 @@ from byline.posts.models import Post
 from byline.posts.schemas import PostSummary
 from byline.search import queries
 from byline.search.analysis import WRITTEN, words
-from byline.search.asking import Filters, Found, Question, ask
+from byline.search.asking import RESERVE, Filters, Found, Question, ask
 from byline.search.directory import Opened
 from byline.search.parsing import parse
 from byline.search.schemas import DEEPEST, FacetCount, Facets, Passage, SearchAnswer, SearchHit, SearchQuery
 from byline.search.snippets import Snippet, best_passage, mark, spelling
-
-RESERVE = 20
-"""Hits beyond the page, for those that are not published any more and not yet out of the index."""
 
 
 class SearchNotReady(BylineError):

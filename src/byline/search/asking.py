@@ -20,6 +20,7 @@ from byline.search.analysis import is_paired, may_be_of, stem, words
 from byline.search.directory import Opened
 from byline.search.documents import moment, read_key, schema
 from byline.search.parsing import Asked, Part
+from byline.search.schemas import DEEPEST
 from byline.search.spelling import corrections
 
 TITLE, HEADINGS = 0.25, 0.15
@@ -32,10 +33,12 @@ COMMON = 0.5  # of all articles: a word that more of them have is common
 FEW = 1000  # articles, of which any number of words is looked for
 MOST = 0.75  # of the words, which the newest have to have
 LONGEST_NAME = 4  # words
-MOST_CORRECTED = 5  # words
+MOST_TRIED = 5  # words, for which others are looked for that may have been meant
+MOST_GROUPS = 16  # of words, any of which may be there: the rarest ones, which decide
 MOST_LANGUAGES = 5  # whose ways of stemming are tried for a word of which nobody says of what language it is
 FACETS = 20  # of each kind
-MOST_EQUAL = 4000  # hits among which those with the same score have their order
+RESERVE = 20
+"""Hits beyond the page, for those that are not published any more and not yet out of the index."""
 
 Clause = tuple[Occur, Query]
 
@@ -69,6 +72,7 @@ class Question:
     languages: Sequence[str]
     wanted: set[str] = field(default_factory=set)
     corrected: dict[str, str] = field(default_factory=dict)
+    tried: int = 0  # words that are not there, and may have been meant for others
 
     @property
     def searcher(self) -> tantivy.Searcher:
@@ -86,8 +90,9 @@ class Question:
     def meant(self, word: str) -> list[str]:
         """The terms of a word, or of what it may have been meant for."""
         terms = self.terms(word)
-        if self.frequency(terms) or self.searcher.doc_freq("words", word) or len(self.corrected) >= MOST_CORRECTED:
+        if self.frequency(terms) or self.searcher.doc_freq("words", word) or self.tried >= MOST_TRIED:
             return terms
+        self.tried += 1
         known = corrections(self.searcher, word)
         if known:
             self.corrected[word] = known[0]
@@ -124,8 +129,11 @@ class Question:
 
     def _without_common(self, groups: list[tuple[int, list[Query]]]) -> list[tuple[int, list[Query]]]:
         articles = self.searcher.num_docs
+        if articles <= FEW:
+            return groups
         rare = [group for group in groups if group[0] <= COMMON * articles]
-        return rare if articles > FEW and any(count for count, _ in rare) else groups
+        kept = rare if any(count for count, _ in rare) else groups
+        return sorted(kept, key=lambda group: (group[0] == 0, group[0]))[:MOST_GROUPS]
 
     def _part(self, part: Part) -> tuple[int, list[Query]]:
         if part.is_phrase:
@@ -134,7 +142,7 @@ class Question:
             return 0, self._phrases("body", [self.corrected.get(word, word) for word in part.words])
         if len(part.words) == 1 and len(part.words[0]) == 1 and is_paired(part.words[0]):
             self.wanted.update(part.words)
-            return 0, [Query.term_query(schema(), "words", part.words[0])]
+            return self.searcher.doc_freq("words", part.words[0]), [Query.term_query(schema(), "words", part.words[0])]
         terms = [term for word in part.words for term in self.meant(word)]
         queries = [query for term in terms for query in _weighted(term)]
         queries += [Query.boost_query(Query.term_query(schema(), "words", word), EXACT) for word in part.words]
@@ -233,30 +241,21 @@ def ask(question: Question, filters: Filters, *, newest: bool, offset: int, limi
     if query is None:
         return Found([], 0, {name: [] for name in _FACETS})
     query = _filtered(query, filters)
-    hits = _ordered(question.searcher, query, offset + limit, "published_at" if newest else None)
-    found = [(row_id, None if newest else score) for score, _, row_id in hits[offset : offset + limit]]
+    hits = _ordered(question.searcher, query, "published_at" if newest else None)[offset : offset + limit]
+    found = [(read_key(question.searcher.doc(address))[1], None if newest else score) for score, address in hits]
     counted = question.searcher.aggregate(query, _COUNTED)
     facets = {name: [(bucket["key"], bucket["doc_count"]) for bucket in counted[name]["buckets"]] for name in _FACETS}
     return Found(found, int(counted["total"]["value"]), facets)
 
 
-def _ordered(searcher: tantivy.Searcher, query: Query, needed: int, order: str | None) -> list[tuple[float, int, UUID]]:
-    """The best so many, and what is as good as the last of them: of equals the newest first, and then by id, so that
-    each page goes on where the one before ended.
+def _ordered(searcher: tantivy.Searcher, query: Query, order: str | None) -> list[tuple[float, tantivy.DocAddress]]:
+    """All that may be paged through, of equals the newest first: of the same for each page, so that one goes on where
+    the other ended. That takes hardly longer than a page of them.
     """
-    size = needed + 1
-    while True:
-        hits = searcher.search(query, size, count=False, order_by_field=order).hits
-        if len(hits) < size or hits[-1][0] != hits[needed - 1][0] or size >= MOST_EQUAL:
-            break
-        size = min(4 * size, MOST_EQUAL)
-    addresses = [address for _, address in hits]
-    times = searcher.fast_field_values("published_at", addresses)
-    ids = [read_key(searcher.doc(address))[1] for address in addresses]
-    return sorted(
-        ((score, int(time or 0), row_id) for (score, _), time, row_id in zip(hits, times, ids, strict=True)),
-        reverse=True,
-    )
+    hits = searcher.search(query, DEEPEST + RESERVE, count=False, order_by_field=order).hits
+    times = searcher.fast_field_values("published_at", [address for _, address in hits])
+    at = sorted(range(len(hits)), key=lambda index: (-hits[index][0], -(times[index] or 0)))
+    return [hits[index] for index in at]
 
 
 _FACETS = {"tags": "tags", "authors": "authors", "languages": "language", "years": "year"}

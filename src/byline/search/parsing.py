@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from byline.search.analysis import words
 
-MOST_WORDS = 64
+MOST_WORDS = 32
 """How many words count: of a whole paragraph, the first so many."""
 
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "『": "』", "＂": "＂"}

@@ -21,6 +21,9 @@ from byline.search.spelling import corrections
 ENDINGS = 50
 """Of the last word, how many ways in which it may go on are tried."""
 
+MOST_MENDED = 10
+"""Words, of which each may have a slip in it."""
+
 
 async def suggest(session: AsyncSession, opened: Opened, query: SuggestQuery, *, site_url: str) -> Suggestions:
     found = await asyncio.to_thread(_find, opened.searcher, words(query.q), query.limit)
@@ -58,6 +61,8 @@ def _beginning(searcher: tantivy.Searcher, typed: Sequence[str]) -> Query | None
 
 def _mended(searcher: tantivy.Searcher, typed: Sequence[str]) -> Query | None:
     """With one slip mended in each word that is not there."""
+    if len(typed) > MOST_MENDED:
+        return None
     ways = [[word] if searcher.doc_freq("words", word) else corrections(searcher, word) for word in typed]
     return Query.boolean_query([(Occur.Must, _one_of(way)) for way in ways]) if ways and all(ways) else None
 
