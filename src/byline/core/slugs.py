@@ -1,10 +1,12 @@
 """Slugs: the last segment of an address, made from a title or chosen by a person."""
 
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from itertools import chain, count
 
 from slugify import slugify
-from sqlalchemy import ARRAY, ColumnElement, Text, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Text, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -38,11 +40,26 @@ async def free_slug(
 
     Whoever else wants it at the same time waits for the end of this transaction.
     """
-    await reserve(session, column, wanted)
-    stem = _stem(wanted)
-    taken = set(await session.scalars(select(column).where(column.startswith(stem, autoescape=True), *where)))
-    candidates = chain([wanted], (f"{stem}-{number}" for number in count(2)))
-    return next(candidate for candidate in candidates if candidate not in taken)
+    [slug] = await free_slugs(session, column, [wanted], *where)
+    return slug
+
+
+async def free_slugs(
+    session: AsyncSession, column: InstrumentedAttribute[str], wanted: Sequence[str], *where: ColumnElement[bool]
+) -> list[str]:
+    """The same for each in turn: no two get the same."""
+    await reserve(session, column, *wanted)
+    taken = set(await session.scalars(select(column).where(column.in_(wanted), *where)))
+    contested = {slug for slug, times in Counter(wanted).items() if times > 1 or slug in taken}
+    if contested:
+        alike = or_(*(column.startswith(_stem(slug), autoescape=True) for slug in sorted(contested)))
+        taken |= set(await session.scalars(select(column).where(alike, *where)))
+    free = []
+    for slug in wanted:
+        candidates = chain([slug], (f"{_stem(slug)}-{number}" for number in count(2)))
+        free.append(next(candidate for candidate in candidates if candidate not in taken))
+        taken.add(free[-1])
+    return free
 
 
 async def reserve(session: AsyncSession, column: InstrumentedAttribute[str], *wanted: str) -> None:

@@ -3,9 +3,10 @@
 What readers see is a matter of time, so it is noted before anything changes that, by whoever changes it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import update
+from sqlalchemy import tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.posts.models import Post, path_of
@@ -14,16 +15,16 @@ from byline.redirects import service as redirects
 
 async def note(session: AsyncSession, post: Post) -> None:
     """Before readers lose sight of the post, or see it elsewhere: they know it by its slug, if they have seen it."""
-    if _is_seen(post) and post.seen_slug != post.slug:
-        await _take(session, post)
+    if is_seen(post) and post.seen_slug != post.slug:
+        await take(session, [post])
 
 
 async def lead(session: AsyncSession, post: Post) -> None:
     """Once readers see the post, or will from a later time on: where they knew it leads to where it is."""
     if post.seen_slug is not None:
         await redirects.move(session, post.id, path_of(post.kind, post.seen_slug), post.path)
-    if _is_seen(post):
-        await _take(session, post)
+    if is_seen(post):
+        await take(session, [post])
 
 
 async def close(session: AsyncSession, post: Post) -> None:
@@ -32,13 +33,15 @@ async def close(session: AsyncSession, post: Post) -> None:
     await redirects.close(session, post.id, path)
 
 
-def _is_seen(post: Post) -> bool:
+def is_seen(post: Post) -> bool:
     return post.is_live and post.published_at is not None and post.published_at <= datetime.now(UTC)
 
 
-async def _take(session: AsyncSession, post: Post) -> None:
-    """The address is this post's, whatever led away from it, and whichever post had it before."""
-    post.seen_slug = post.slug
-    others = update(Post).where(Post.kind == post.kind, Post.seen_slug == post.slug, Post.id != post.id)
+async def take(session: AsyncSession, posts: Sequence[Post]) -> None:
+    """Each address is that post's, whatever led away from it, and whichever post had it before."""
+    for post in posts:
+        post.seen_slug = post.slug
+    had = tuple_(Post.kind, Post.seen_slug).in_([(post.kind, post.slug) for post in posts])
+    others = update(Post).where(had, Post.id.not_in([post.id for post in posts]))
     await session.execute(others.values(seen_slug=None))
-    await redirects.take(session, post.path)
+    await redirects.take(session, *(post.path for post in posts))

@@ -50,23 +50,32 @@ async def publish(
     content = await service.newest_content(session, post)
     before = service.standing(post, content)
     await addresses.note(session, post)
-    post.published_at, post.expires_at = _times(post, wish, zone, now)
-    post.status = Status.SCHEDULED if post.published_at > now else Status.PUBLISHED
-    if post.shows_newest:
-        post.updated_at = now if post.live_version is None else post.updated_at
-    else:
+    if not post.shows_newest:
         await service.show(session, post, content)
-    post.version += 1
-    post.live_version = post.version
-    post.review_state = post.review_version = None
+    elif post.live_version is None:
+        post.updated_at = now
+    go_live(post, wish, zone, now)
     await addresses.lead(session, post)
     message = wish.message or post.status.capitalize()
     await service.record(session, f"post.{post.status}", post, before, content, caller=caller, message=message)
+    await announce_later(session, post)
+    return post
+
+
+def go_live(post: Post, wish: PostPublish, zone: tzinfo, now: datetime) -> None:
+    """What it shows is live, as a version of its own. Raises NoSuchTime, UnfitExpiry."""
+    post.published_at, post.expires_at = _times(post, wish, zone, now)
+    post.status = Status.SCHEDULED if post.published_at > now else Status.PUBLISHED
+    post.version += 1
+    post.live_version = post.version
+    post.review_state = post.review_version = None
+
+
+async def announce_later(session: AsyncSession, post: Post) -> None:
     if post.status == Status.SCHEDULED:
         await enqueue(session, tasks.announce, at=post.published_at)
     if post.expires_at is not None:
         await enqueue(session, tasks.announce, at=post.expires_at)
-    return post
 
 
 def _times(post: Post, wish: PostPublish, zone: tzinfo, now: datetime) -> tuple[datetime, datetime | None]:

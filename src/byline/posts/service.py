@@ -16,7 +16,7 @@ from byline.authors.queries import author_of_user
 from byline.core import events
 from byline.core.errors import Conflict, Forbidden, Invalid, NotFound
 from byline.core.events import Shown
-from byline.core.markdown import RENDERER_VERSION, render
+from byline.core.markdown import RENDERER_VERSION, Rendered, render
 from byline.core.slugs import free_slug, slug_from
 from byline.posts import addresses, translations
 from byline.posts.models import Post, PostAuthor, PostTag, Revision, Status
@@ -148,6 +148,21 @@ async def record(
     message: str | None,
 ) -> None:
     """Adds the revision whose number is the version of the post, and the event: what stands otherwise than before."""
+    session.add(note(session, type, post, before, content, caller=caller, message=message))
+    await session.flush()
+
+
+def note(
+    session: AsyncSession,
+    type: str,
+    post: Post,
+    before: Mapping[str, Any],
+    content: PostContent,
+    *,
+    caller: Caller | None,
+    message: str | None,
+) -> Revision:
+    """Adds the event alone: the revision is to be added once its post is there."""
     after = standing(post, content)
     changes = dict(events.changed(before, after))
     changes.pop(_LISTED, None)
@@ -157,18 +172,15 @@ async def record(
         }
     events.record(session, type, post, changes, shown=_shown(post, before.get(_LISTED), after[_LISTED], changes))
     post.edited_at = datetime.now(UTC)
-    session.add(
-        Revision(
-            post_id=post.id,
-            number=post.version,
-            content=content.model_dump(mode="json"),
-            status=post.current_status,
-            message=message,
-            published=post.live_version == post.version,
-            created_by=caller.user_id if caller is not None else None,
-        )
+    return Revision(
+        post_id=post.id,
+        number=post.version,
+        content=content.model_dump(mode="json"),
+        status=post.current_status,
+        message=message,
+        published=post.live_version == post.version,
+        created_by=caller.user_id if caller is not None else None,
     )
-    await session.flush()
 
 
 def _shown(post: Post, before: str | None, after: str | None, changes: events.Changes) -> Shown | None:
@@ -180,7 +192,15 @@ def _shown(post: Post, before: str | None, after: str | None, changes: events.Ch
 
 async def show(session: AsyncSession, post: Post, content: PostContent) -> None:
     """Puts a revision's content on the row, with all that is derived from it."""
-    rendered = await asyncio.to_thread(render, content.markdown)
+    fill(post, content, await asyncio.to_thread(render, content.markdown))
+    post.series_id = content.series and await session.scalar(select(Series.id).where(Series.id == content.series))
+    session.add(post)
+    await session.flush()
+    await _relate(session, post, content)
+
+
+def fill(post: Post, content: PostContent, rendered: Rendered) -> None:
+    """All of `show` that is on the row but for the series, which may have been deleted since."""
     for name, value in content.model_dump(exclude={"tags", "authors", "series", "excerpt"}).items():
         setattr(post, name, value)
     post.excerpt = content.excerpt or rendered.excerpt
@@ -190,11 +210,7 @@ async def show(session: AsyncSession, post: Post, content: PostContent) -> None:
     post.word_count = rendered.word_count
     post.reading_minutes = rendered.reading_minutes
     post.renderer_version = RENDERER_VERSION
-    post.series_id = content.series and await session.scalar(select(Series.id).where(Series.id == content.series))
     post.updated_at = post.edited_at = datetime.now(UTC)
-    session.add(post)
-    await session.flush()
-    await _relate(session, post, content)
 
 
 async def newest_content(session: AsyncSession, post: Post) -> PostContent:

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import Delete, Select, Update, delete, func, select, update
@@ -27,8 +28,12 @@ def at(path: str) -> Select[Redirect]:
     return select(Redirect).where(Redirect.path == path)
 
 
-def remove_at(path: str) -> Delete:
-    return delete(Redirect).where(Redirect.path == path)
+def at_any(paths: Iterable[str]) -> Select[Redirect]:
+    return select(Redirect).where(Redirect.path.in_(paths))
+
+
+def remove_at(paths: Iterable[str]) -> Delete:
+    return delete(Redirect).where(Redirect.path.in_(paths))
 
 
 def remove_way_back(subject_id: UUID, old: str, new: str) -> Delete:
@@ -53,8 +58,11 @@ def end(subject_id: UUID) -> Update:
     )
 
 
-def leave(path: str, target: str | None, subject_id: UUID | None, source: Source = Source.SLUG) -> Insert:
+def leave(path: str, target: str | None, subject_id: UUID | None) -> Insert:
     """Adds what stands for a path that is left, unless something does already."""
     status = GONE if target is None else 301
-    values = {"path": path, "target": target, "status": status, "source": source, "subject_id": subject_id}
-    return insert(Redirect).values(values).on_conflict_do_nothing(index_elements=[Redirect.path])
+    return unless_there().values(path=path, target=target, status=status, source=Source.SLUG, subject_id=subject_id)
+
+
+def unless_there() -> Insert:
+    return insert(Redirect).on_conflict_do_nothing(index_elements=[Redirect.path])

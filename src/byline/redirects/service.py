@@ -1,6 +1,6 @@
 """Redirects made by hand, and those that follow what is published."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -127,9 +127,9 @@ def _target_in(session: AsyncSession) -> Callable[[str], Awaitable[str | None]]:
 # ── by what is published: recorded as the change that they follow from ───────────────────────────────────────────────
 
 
-async def take(session: AsyncSession, path: str) -> None:
-    """Readers find something at this path from now on: what led away from it goes."""
-    for redirect in (await session.scalars(queries.remove_at(path).returning(Redirect))).all():
+async def take(session: AsyncSession, *paths: str) -> None:
+    """Readers find something at these paths from now on: what led away from them goes."""
+    for redirect in (await session.scalars(queries.remove_at(paths).returning(Redirect))).all():
         if redirect.source == Source.MANUAL:
             changes = events.deleted(redirect, *RedirectCreate.model_fields)
             events.record(session, "redirect.deleted", redirect, changes)
@@ -166,8 +166,16 @@ async def forget(session: AsyncSession, subject_id: UUID) -> None:
     await session.execute(delete(Redirect).where(Redirect.subject_id == subject_id), execution_options=_IN_BULK)
 
 
-async def alias(session: AsyncSession, path: str, target: str, subject_id: UUID) -> str | None:
-    """A former address of something that is imported: where it leads already, if that is elsewhere."""
-    await session.execute(queries.leave(path, target, subject_id, Source.IMPORT))
-    there = (await session.scalars(queries.at(path))).one()
-    return there.target or "nowhere" if there.target != target else None
+async def alias(session: AsyncSession, former: Sequence[tuple[str, str, UUID]]) -> dict[str, str | None]:
+    """Where each former path leads of what is imported: to its target, the path of the subject, unless it leads
+    elsewhere already.
+    """
+    if not former:
+        return {}
+    rows = [
+        {"path": path, "target": target, "source": Source.IMPORT, "subject_id": subject_id}
+        for path, target, subject_id in former
+    ]
+    await session.execute(queries.unless_there(), rows)
+    there = await session.scalars(queries.at_any(path for path, _, _ in former))
+    return {redirect.path: redirect.target for redirect in there}
