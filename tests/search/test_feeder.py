@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from byline.core.notices import Heard
-from byline.posts import publishing
+from byline.posts import announcing, publishing
 from byline.posts import service as posts
 from byline.posts.models import Post
 from byline.posts.schemas import PostPublish, PostUpdate
@@ -80,6 +80,19 @@ async def test_what_is_scheduled_is_found_from_its_time_on_without_a_worker(node
     async with node.sessions.begin() as session:
         await make.post(session, "Tea at last", at=datetime.now(UTC) + timedelta(milliseconds=300))
     await until_found(node, "tea", ["Tea at last"])
+
+
+async def test_what_is_over_is_not_found_and_leaves_the_index_when_it_is_told(node: Node) -> None:
+    over = datetime.now(UTC) + timedelta(milliseconds=500)
+    async with node.sessions.begin() as session:
+        post = await make.draft(session, "Tea for a while")
+        await publishing.publish(session, post, PostPublish(expires_at=over), caller=None)
+        await make.post(session, "Tea")
+    await until_found(node, "tea", ["Tea"])
+    async with node.sessions.begin() as session:
+        assert await announcing.announce_next(session) is not None
+    await node.caught_up()
+    assert (await node.ask("tea"))["total"] == 1
 
 
 async def test_until_there_is_an_index_the_answer_is_a_503(start: Start, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from tests.search.conftest import Node
 
 
 async def test_judged_questions(node: Node, thorough: bool) -> None:
-    """The Cranfield collection: nDCG at 10 of 0.50, where any word by `ts_rank` has 0.38, and BM25 0.52."""
+    """The Cranfield collection: nDCG at 10 of 0.50, where any word by `ts_rank` has 0.38, and BM25 0.52. All of it when
+    this is thorough, else every fourth question.
+    """
     folder = corpus("search-cranfield")
     documents = [json.loads(line) for line in (folder / "documents.jsonl").read_text().splitlines()]
     gains: dict[str, dict[str, int]] = defaultdict(dict)
@@ -28,19 +30,19 @@ async def test_judged_questions(node: Node, thorough: bool) -> None:
     await node.rebuilt()
     questions = [json.loads(line) for line in (folder / "queries.jsonl").read_text().splitlines()]
     scores = []
-    for question in questions if thorough else questions[::3]:
+    for question in questions if thorough else questions[::4]:
         judged = gains[str(question["id"])]
         hits = (await node.ask(question["text"], limit=10))["data"]
         ideal = sum(gain / math.log2(rank + 2) for rank, gain in enumerate(sorted(judged.values(), reverse=True)[:10]))
         scores.append(sum(judged.get(hit["slug"], 0) / math.log2(rank + 2) for rank, hit in enumerate(hits)) / ideal)
-    assert sum(scores) / len(scores) >= (0.50 if thorough else 0.45)  # the third of them that is asked is a hard one
+    assert sum(scores) / len(scores) >= 0.50
 
 
 @pytest.mark.parametrize("name", ["md-hugo-letsencrypt", "md-jekyll-rust"])
 async def test_known_titles_and_slips_in_them(node: Node, thorough: bool, name: str) -> None:
     chance = random.Random(7)
     read = [found for found in read_folder(corpus(name)) if isinstance(found, Document)]
-    chosen = {found.title: found for found in (read if thorough else read[::2])}
+    chosen = {found.title: found for found in (read if thorough else read[::6])}
     rows = []
     for number, found in enumerate(chosen.values()):
         rendered = render(found.markdown)
