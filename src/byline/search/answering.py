@@ -18,7 +18,7 @@ from byline.search import queries
 from byline.search.analysis import WRITTEN, words
 from byline.search.asking import RESERVE, Filters, Found, Question, ask
 from byline.search.directory import Opened
-from byline.search.parsing import parse
+from byline.search.documents import read_key
 from byline.search.schemas import DEEPEST, FacetCount, Facets, Passage, SearchAnswer, SearchHit, SearchQuery
 from byline.search.snippets import Snippet, best_passage, mark, spelling
 
@@ -45,14 +45,13 @@ async def answer(
     if filters is None:
         return _NOTHING
     languages = [query.language] if query.language is not None else opened.languages
-    question = Question(opened, parse(query.q), languages)
-    found = await asyncio.to_thread(
-        ask, question, filters, newest=newest, offset=offset, limit=query.limit + RESERVE + 1
-    )
-    rows, used = await _rows(session, [row_id for row_id, _ in found.hits], query.limit)
-    data = await asyncio.to_thread(_hits, rows, dict(found.hits), question.wanted, site_url)
+    question, found = await asyncio.to_thread(ask, opened, query.q, languages, filters, newest=newest)
+    hits = found.hits[offset : offset + query.limit + RESERVE + 1]
+    scores = {read_key(opened.searcher.doc(address))[1]: None if newest else score for score, address in hits}
+    rows, used = await _rows(session, list(scores), query.limit)
+    data = await asyncio.to_thread(_hits, rows, scores, question.wanted, site_url)
     following = offset + used
-    cursor = encode_cursor(f"search:{query.sort}", None, following, secret) if used < len(found.hits) else None
+    cursor = encode_cursor(f"search:{query.sort}", None, following, secret) if used < len(hits) else None
     return SearchAnswer(
         data=data,
         next_cursor=cursor,

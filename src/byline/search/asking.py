@@ -19,7 +19,7 @@ from tantivy import Occur, Query
 from byline.search.analysis import is_paired, may_be_of, stem, words
 from byline.search.directory import Opened
 from byline.search.documents import moment, read_key, schema
-from byline.search.parsing import Asked, Part
+from byline.search.parsing import Asked, Part, parse
 from byline.search.schemas import DEEPEST
 from byline.search.spelling import corrections
 
@@ -37,6 +37,7 @@ MOST_TRIED = 5  # words, for which others are looked for that may have been mean
 MOST_GROUPS = 16  # of words, any of which may be there: the rarest ones, which decide
 MOST_LANGUAGES = 5  # whose ways of stemming are tried for a word of which nobody says of what language it is
 FACETS = 20  # of each kind
+MOST_KEPT = 256  # answers
 RESERVE = 20
 """Hits beyond the page, for those that are not published any more and not yet out of the index."""
 
@@ -56,16 +57,18 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`hits` with their scores; facets by ids. `wanted` are the terms by which a text shows why it was found."""
+    """All hits that may be paged through, with their scores, or their times where the newest come first; facets by
+    ids.
+    """
 
-    hits: Sequence[tuple[UUID, float | None]]
+    hits: Sequence[tuple[float, tantivy.DocAddress]]
     total: int
     facets: dict[str, list[tuple[str, int]]]
 
 
 @dataclass(slots=True)
 class Question:
-    """What was asked, in the terms of this index."""
+    """What was asked, in the terms of this index. `wanted` are those by which a text shows why it was found."""
 
     opened: Opened
     asked: Asked
@@ -236,16 +239,28 @@ def _filtered(query: Query, filters: Filters) -> Query:
     return _all([query, *(Query.const_score_query(condition, 0) for condition in conditions)])
 
 
-def ask(question: Question, filters: Filters, *, newest: bool, offset: int, limit: int) -> Found:
+def ask(opened: Opened, q: str, languages: Sequence[str], filters: Filters, *, newest: bool) -> tuple[Question, Found]:
+    """Kept as long as the index is what it is: the next page, and whoever asks the same, need no search."""
+    asked = (q, tuple(languages), filters, newest)
+    kept: tuple[Question, Found] | None = opened.answers.get(asked)
+    if kept is None:
+        question = Question(opened, parse(q), languages)
+        kept = question, _find(question, filters, newest=newest)
+        if len(opened.answers) >= MOST_KEPT:
+            opened.answers.clear()
+        opened.answers[asked] = kept
+    return kept
+
+
+def _find(question: Question, filters: Filters, *, newest: bool) -> Found:
     query = question.query(newest=newest)
     if query is None:
         return Found([], 0, {name: [] for name in _FACETS})
     query = _filtered(query, filters)
-    hits = _ordered(question.searcher, query, "published_at" if newest else None)[offset : offset + limit]
-    found = [(read_key(question.searcher.doc(address))[1], None if newest else score) for score, address in hits]
+    hits = _ordered(question.searcher, query, "published_at" if newest else None)
     counted = question.searcher.aggregate(query, _COUNTED)
     facets = {name: [(bucket["key"], bucket["doc_count"]) for bucket in counted[name]["buckets"]] for name in _FACETS}
-    return Found(found, int(counted["total"]["value"]), facets)
+    return Found(hits, int(counted["total"]["value"]), facets)
 
 
 def _ordered(searcher: tantivy.Searcher, query: Query, order: str | None) -> list[tuple[float, tantivy.DocAddress]]:

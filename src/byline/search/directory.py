@@ -13,9 +13,9 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
 
 import tantivy
@@ -37,6 +37,7 @@ class Opened:
     index: tantivy.Index
     searcher: tantivy.Searcher
     languages: Sequence[str]  # one for each way of stemming, the most frequent first
+    answers: dict[Any, Any] = field(default_factory=dict)  # what was found in it
 
 
 class IndexDirectory:
