@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -9,11 +10,13 @@ import pytest
 from sqlalchemy import func, select
 
 from byline.authors.models import Author
+from byline.core.events import Event
 from byline.posts.models import Post, Revision, Status
 from byline.redirects.models import Redirect
 from byline.series.models import Series
 from byline.tags.models import Tag
-from byline.transfer.documents import Document
+from byline.transfer import importing
+from byline.transfer.documents import Document, ImportedAuthor
 from byline.transfer.importing import Read, import_documents
 from byline.transfer.markdown.reader import read_folder
 from byline.transfer.report import Report
@@ -255,3 +258,81 @@ async def test_a_tag_is_found_by_its_alias(sessions: Sessions, desk: httpx.Async
     await run(sessions, make({"a.md": "---\ntitle: A\ntags: [JS]\n---\n"}))
     post = (await desk.get("/v1/posts/a")).json()
     assert [tag["name"] for tag in post["tags"]] == ["JavaScript"]
+
+
+async def test_more_documents_take_no_more_statements(
+    sessions: Sessions, count_queries: Callable[[], int], make: Make
+) -> None:
+    sent = []
+    for number, many in (("first", 3), ("second", 30)):
+        texts = {
+            f"{name}.md": f"---\ntitle: {name}\ntags: [{number}, tag {name}]\nauthors: [{name}]\n"
+            f"series: {number}\naliases: /old/{name}\ndate: 2024-01-01\n---\nText.\n"
+            for name in (f"{number} {place}" for place in range(many))
+        }
+        read = [found for found in read_folder(make(texts)) if found.path in texts]
+        count_queries()
+        assert counts(await save(sessions, read)) == {"created": many}
+        sent.append(count_queries())
+        assert counts(await save(sessions, read)) == {"unchanged": many}
+        count_queries()
+    assert sent[0] == sent[1]
+    assert await count(sessions, Revision) == await count(sessions, Post) == 33
+    assert (await count(sessions, Tag), await count(sessions, Redirect)) == (35, 33)
+
+
+async def test_what_the_database_refuses_fails_alone(sessions: Sessions) -> None:
+    """Among many that are saved together; what refers to them finds them all the same."""
+    good = [Document(f"{n}.md", "post", f"Number {n}", "same", "Text") for n in range(6)]
+    bad = [
+        Document("huge.md", "post", "Huge", "huge", "Text", series_position=10_000_000),
+        Document("author.md", "post", "Author", "author", "Text", authors=(ImportedAuthor("x", "x" * 1000),)),
+    ]
+    taken = Document("de.md", "post", "Null", "null", "Text", language="de", translation_of="0.md")
+    again = Document("de2.md", "post", "Nil", "nil", "Text", language="de", translation_of="0.md")
+    report = await save(sessions, [*good[:3], bad[0], *good[3:], bad[1], taken, again])
+    assert counts(report) == {"created": 8, "failed": 2}
+    reasons = {item.path: item.reason or "" for item in report.items}
+    assert "series_position" in reasons["huge.md"] and "name" in reasons["author.md"]
+    assert reasons["de2.md"] == "another translation of 0.md is in de: not linked"
+    async with sessions.begin() as session:
+        slugs = dict((await session.execute(select(Post.title, Post.slug))).all())
+    assert [slugs[f"Number {n}"] for n in range(6)] == ["same", *(f"same-{n}" for n in range(2, 7))]
+    assert counts(await save(sessions, [*good, *bad, taken, again])) == {"unchanged": 8, "failed": 2}
+
+
+async def test_an_import_that_is_stopped_goes_on_where_it_ended(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "TOGETHER", 2)
+    documents = [Document(f"{n}.md", "post", f"Number {n}", f"n{n}", "Text") for n in range(5)]
+    found = import_documents(sessions, "a blog", documents, language="en", dry_run=False)
+    assert (await anext(found)).path == "0.md"
+    await found.aclose()  # type: ignore[attr-defined]
+    assert await count(sessions, Post) == 2
+    assert counts(await save(sessions, documents)) == {"unchanged": 2, "created": 3}
+
+
+async def test_readers_are_told_once_of_what_is_there(sessions: Sessions) -> None:
+    day = datetime(2024, 1, 1, tzinfo=UTC)
+    documents = [
+        Document("a.md", "post", "A", "a", "Text", published_at=day),
+        Document("b.md", "post", "B", "b", "Text", draft=True),
+        Document("c.md", "post", "C", "c", "Text", published_at=day.replace(year=2999)),
+        Document("d.md", "post", "D", "d", "Text", published_at=day, unlisted=True),
+    ]
+    await save(sessions, documents)
+    async with sessions.begin() as session:
+        events = [
+            (event.type, event.changes["slug"]["after"], event.shown, event.changes["version"])
+            for event in await session.scalars(select(Event).order_by(Event.id))
+        ]
+        seen = dict((await session.execute(select(Post.slug, Post.seen_slug))).all())
+    first = {"before": None, "after": 1}
+    assert events == [
+        ("post.published", "a", {"kind": "post", "before": None, "after": "a"}, first),
+        ("post.created", "b", None, first),
+        ("post.scheduled", "c", None, first),
+        ("post.published", "d", None, first),
+    ]
+    assert seen == {"a": "a", "b": None, "c": None, "d": "d"}

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,12 +44,19 @@ async def create(session: AsyncSession, new: AuthorCreate, *, user_id: UUID | No
     fields: dict[str, Any] = new.model_dump()
     if new.slug is None:
         fields["slug"] = await free_slug(session, Author.slug, slug_from(new.name, fallback="author"))
-    author = Author(**fields, user_id=user_id)
-    session.add(author)
-    await session.flush()
-    await redirects.take(session, author.path)
-    _record(session, "author.created", author, events.created(author, *fields, "user_id"))
+    [author] = await add(session, [fields | {"user_id": user_id}])
     return author
+
+
+async def add(session: AsyncSession, new: Sequence[dict[str, Any]]) -> list[Author]:
+    """Of the fields of AuthorCreate, the slug among them. Raises AuthorSlugTaken."""
+    authors = [Author(**fields) for fields in new]
+    session.add_all(authors)
+    await session.flush()
+    await redirects.take(session, *(author.path for author in authors))
+    for author in authors:
+        _record(session, "author.created", author, events.created(author, *AuthorCreate.model_fields, "user_id"))
+    return authors
 
 
 async def update(session: AsyncSession, author: Author, changes: AuthorUpdate) -> Author:

@@ -1,10 +1,15 @@
-"""Many new posts at once: each is created and published as if alone, by as few statements as one."""
+"""Many new posts at once, by as few statements as one.
 
-from collections.abc import Sequence
+What readers have elsewhere was never a draft here: of each there is one revision and one event, that of publishing it.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.core.markdown import Rendered
@@ -37,31 +42,27 @@ async def bring(session: AsyncSession, brought: Sequence[Brought]) -> list[Post]
         post = Post(id=one.id, kind=one.kind, status=Status.DRAFT, version=1)
         service.fill(post, one.content, one.rendered)
         post.series_id = one.content.series
-        revisions.append(_noted(session, "post.created", post, {}, one))
+        event = "post.created"
         if one.wish is not None:
-            before = service.standing(post, one.content)
             publishing.go_live(post, one.wish, UTC, now)
             post.updated_at = one.updated_at or post.updated_at
-            revisions.append(_noted(session, f"post.{post.status}", post, before, one))
+            event = f"post.{post.status}"
+        revisions.append(service.note(session, event, post, {}, one.content, caller=None, message=one.message))
         posts.append(post)
     await addresses.take(session, [post for post in posts if addresses.is_seen(post)])
     session.add_all(posts)
     await session.flush()
     session.add_all(revisions)
-    for one in brought:
-        session.add_all(_relations(one))
+    authors = [row for one in brought for row in _relations(one.id, "author_id", one.content.authors)]
+    tags = [row for one in brought for row in _relations(one.id, "tag_id", one.content.tags)]
+    for model, rows in ((PostAuthor, authors), (PostTag, tags)):
+        if rows:
+            await session.execute(insert(model), rows)
     await session.flush()
     for post in posts:
         await publishing.announce_later(session, post)
     return posts
 
 
-def _noted(session: AsyncSession, type: str, post: Post, before: dict[str, object], one: Brought) -> Revision:
-    return service.note(session, type, post, before, one.content, caller=None, message=one.message)
-
-
-def _relations(one: Brought) -> list[PostAuthor | PostTag]:
-    return [
-        *(PostAuthor(post_id=one.id, author_id=id, position=place) for place, id in enumerate(one.content.authors, 1)),
-        *(PostTag(post_id=one.id, tag_id=id, position=place) for place, id in enumerate(one.content.tags, 1)),
-    ]
+def _relations(post_id: UUID, name: str, ids: Sequence[UUID]) -> Iterator[dict[str, Any]]:
+    return ({"post_id": post_id, name: other, "position": place} for place, other in enumerate(ids, 1))

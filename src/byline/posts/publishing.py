@@ -54,6 +54,7 @@ async def publish(
         await service.show(session, post, content)
     elif post.live_version is None:
         post.updated_at = now
+    post.version += 1
     go_live(post, wish, zone, now)
     await addresses.lead(session, post)
     message = wish.message or post.status.capitalize()
@@ -63,10 +64,9 @@ async def publish(
 
 
 def go_live(post: Post, wish: PostPublish, zone: tzinfo, now: datetime) -> None:
-    """What it shows is live, as a version of its own. Raises NoSuchTime, UnfitExpiry."""
+    """The version that the row shows is live. Raises NoSuchTime, UnfitExpiry."""
     post.published_at, post.expires_at = _times(post, wish, zone, now)
     post.status = Status.SCHEDULED if post.published_at > now else Status.PUBLISHED
-    post.version += 1
     post.live_version = post.version
     post.review_state = post.review_version = None
 

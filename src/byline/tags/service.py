@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,12 +36,19 @@ async def create(session: AsyncSession, new: TagCreate) -> Tag:
     await _check_parent(session, new.parent_id)
     if new.slug is None:
         fields["slug"] = await free_slug(session, Tag.slug, slug_from(new.name, fallback="tag"))
-    tag = Tag(**fields)
-    session.add(tag)
-    await session.flush()
-    await redirects.take(session, tag.path)
-    _record(session, "tag.created", tag, events.created(tag, *fields))
+    [tag] = await add(session, [fields])
     return tag
+
+
+async def add(session: AsyncSession, new: Sequence[dict[str, Any]]) -> list[Tag]:
+    """Of the fields of TagCreate, the slug among them. Raises TagSlugTaken."""
+    tags = [Tag(**fields) for fields in new]
+    session.add_all(tags)
+    await session.flush()
+    await redirects.take(session, *(tag.path for tag in tags))
+    for tag in tags:
+        _record(session, "tag.created", tag, events.created(tag, *TagCreate.model_fields))
+    return tags
 
 
 async def update(session: AsyncSession, tag: Tag, changes: TagUpdate) -> Tag:

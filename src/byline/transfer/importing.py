@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -108,11 +108,19 @@ async def _import(session: AsyncSession, source: str, batch: Sequence[Read], lan
 
 def _digest(document: Document) -> bytes:
     """Of all that was read: an author renamed in `authors.yml` changes the documents that they wrote."""
-    stated = {name: value for name, value in dataclasses.asdict(document).items() if name != "notes"}
+    stated = _fields(document)
+    del stated["notes"]
     if document.translation_of is None:  # what was imported before there were translations has not changed
         del stated["translation_of"]
-    text = json.dumps(stated, sort_keys=True, ensure_ascii=False, default=str)
+    text = json.dumps(stated, sort_keys=True, ensure_ascii=False, default=_fields)
     return hashlib.blake2b(text.encode(), digest_size=32).digest()
+
+
+def _fields(value: object) -> Any:
+    """What JSON has no form for: a document, an author or a tag; or a time."""
+    if not dataclasses.is_dataclass(value):
+        return str(value)
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 async def _files(session: AsyncSession, source: str, paths: Iterable[str]) -> dict[str, ImportedFile]:
@@ -172,9 +180,11 @@ async def _create_together(session: AsyncSession, source: str, new: Sequence[_Ne
         post_id, original = brought[-1].id, fields["translation_of"]
         translated.add(document.path, Member(post_id, original or post_id, document.kind, spoken, not document.draft))
     posts = await bringing.bring(session, brought)
-    for one, post in zip(new, posts, strict=True):
-        session.add(ImportedFile(source=source, path=one.document.path, post_id=post.id, digest=one.digest))
-    await session.flush()
+    files = [
+        {"source": source, "path": one.document.path, "post_id": post.id, "digest": one.digest}
+        for one, post in zip(new, posts, strict=True)
+    ]
+    await session.execute(insert(ImportedFile), files)
     await _redirect(session, list(zip(documents, posts, notes, strict=True)))
     return [_item(document, Outcome.CREATED, said) for document, said in zip(documents, notes, strict=True)]
 

@@ -48,10 +48,13 @@ async def _tags(session: AsyncSession, named: Iterable[ImportedTag]) -> dict[Imp
         for tag_id, slug, aliases in await session.execute(there.order_by(Tag.slug.desc())):
             by_slug[slug] = tag_id
             by_alias |= dict.fromkeys(aliases, tag_id)
-    for tag in wanted:
-        if tag.slug not in by_slug and tag.name not in by_alias:
-            made = await tags.create(session, TagCreate(name=tag.name, slug=tag.slug, description=tag.description))
-            by_slug[tag.slug] = made.id
+    new = {tag.slug: tag for tag in reversed(wanted) if tag.slug not in by_slug and tag.name not in by_alias}
+    if new:
+        fields = [
+            TagCreate(name=tag.name, slug=tag.slug, description=tag.description) for tag in reversed(new.values())
+        ]
+        made = await tags.add(session, [one.model_dump() for one in fields])
+        by_slug |= {tag.slug: tag.id for tag in made}
     return {tag: by_slug.get(tag.slug) or by_alias[tag.name] for tag in wanted}
 
 
@@ -62,9 +65,10 @@ async def _authors(session: AsyncSession, named: Iterable[ImportedAuthor]) -> di
     if wanted:
         there = select(Author.slug, Author.id).where(Author.slug.in_(wanted))
         known.update((await session.execute(there)).all())
-    for author in reversed(wanted.values()):
-        if author.slug not in known:
-            known[author.slug] = (await authors.create(session, _new_author(author))).id
+    new = [author for author in reversed(wanted.values()) if author.slug not in known]
+    if new:
+        made = await authors.add(session, [_new_author(author).model_dump() for author in new])
+        known |= {author.slug: author.id for author in made}
     return known
 
 

@@ -62,7 +62,8 @@ class Fields:
     def text(self, *names: str, limit: int = MAX_TEXT) -> str | None:
         """A text of at most `limit` characters; a longer one stays, with a note."""
         taken = self.take(lambda value: found if (found := text(value)) and len(found) <= limit else None, *names)
-        if taken is None and (over := next((name for name in names if len(self.see(text, name) or "") > limit), None)):
+        there = (name for name in names if name in self._places)
+        if taken is None and (over := next((name for name in there if len(self.see(text, name) or "") > limit), None)):
             self.notes.append(f"{self._places[over][1]} has more than {limit:,} characters: kept in custom only")
         return taken
 
