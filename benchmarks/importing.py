@@ -234,5 +234,4 @@ def main() -> None:
     RESULTS.write_text("\n".join(lines))
 
 
-if __name__ == "__main__":
-    main()
+main()
