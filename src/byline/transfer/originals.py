@@ -36,7 +36,8 @@ class Originals:
         """`post_id` is that of the document, if it has a post already."""
         if document.translation_of is None:
             return None
-        found = self.members.get(self.files.get(document.translation_of, UUID(int=0)))
+        named = self.files.get(document.translation_of)
+        found = self.members.get(named) if named is not None else None
         if found is None or found.kind != document.kind or found.original == post_id:
             notes.append(f"{document.translation_of}, which it translates, is not there as a {document.kind}")
         elif any(self._is_rival(member, found.original, language, post_id) for member in self.members.values()):
