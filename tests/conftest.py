@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import hypothesis
@@ -10,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from byline.accounts.caller import Scope
 from byline.app import create_app
@@ -114,9 +115,19 @@ async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         app.state.reading.sessions = app.state.sessions
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+
+        @asynccontextmanager
+        async def of_the_test(_: AsyncEngine) -> AsyncIterator[Any]:
+            async with driver.transaction():
+                yield driver
+
+        app.state.reading.connection = of_the_test
         yield app.state.sessions
         app.state.sessions = real
         app.state.reading.sessions = reading
+        del app.state.reading.connection
         await outer.rollback()
 
 

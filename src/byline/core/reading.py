@@ -4,16 +4,20 @@ A read is no transaction: each of its statements stands for itself, so that it c
 together, such as an article and its authors, is therefore one statement.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.requests import Request
 
 from byline.core.database import Database, make_engine, make_readers
 from byline.core.gate import Gate
+from byline.core.plain import Query, Row
 from byline.core.replica import Replica
 from byline.core.settings import Settings
 
@@ -36,6 +40,7 @@ class Reading:
         self.engine = make_engine(settings.database_url, settings, pool_size=settings.read_pool_size)
         self.sessions = make_readers(self.engine, settings)
         self.replica = Replica(settings, database.engine) if settings.replica_url is not None else None
+        self._is_pooled = bool(settings.database_pooler)
         self._cookie = cookie
         self._changed_at = changed_at
 
@@ -43,9 +48,8 @@ class Reading:
     async def session(self, request: Request) -> AsyncIterator[AsyncSession]:
         """Raises Overloaded; TimeoutError."""
         async with self.gate.place(), AsyncExitStack() as stack:
-            session = None
-            if self.replica is not None and self.replica.is_fit(self._changed_at()) and not self._wants_newest(request):
-                session = await self._of_replica(stack, self.replica)
+            replica = self._replica_for(request)
+            session = None if replica is None else await self._of_replica(stack, replica)
             if session is None:
                 session = await stack.enter_async_context(self.sessions())
             try:
@@ -54,6 +58,49 @@ class Reading:
                 if self.replica is not None and error.connection_invalidated:
                     self.replica.leave_out(error)  # whichever it was: the next check says so where it was the other
                 raise
+
+    async def rows(self, request: Request, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        """Raises Overloaded; TimeoutError."""
+        async with self.gate.place():
+            replica = self._replica_for(request)
+            if replica is not None:
+                try:
+                    return await self._rows_of(replica.engine, query, values)
+                except (OSError, DBAPIError) as error:
+                    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+                        raise
+                    replica.leave_out(error)
+            return await self._rows_of(self.engine, query, values)
+
+    async def _rows_of(self, engine: AsyncEngine, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        async with self.connection(engine) as connection:
+            try:
+                if not self._is_pooled:
+                    return await query.rows(connection, values)
+                async with connection.transaction():  # what is prepared and what executes it have to be in one
+                    return await query.rows(connection, values)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                kind = InterfaceError if isinstance(error, asyncpg.InterfaceError) else DBAPIError
+                raise kind(query.sql, None, error, True, connection_invalidated=connection.is_closed()) from error
+
+    @asynccontextmanager
+    async def connection(self, engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+        """The driver's own, of the engine's pool."""
+        pooled = await engine.raw_connection()
+        connection: asyncpg.Connection = pooled.driver_connection
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            connection.terminate()  # in the middle of an answer: nobody else may get the rest of it
+            raise
+        finally:
+            pooled.close()
+
+    def _replica_for(self, request: Request) -> Replica | None:
+        replica = self.replica
+        if replica is not None and replica.is_fit(self._changed_at()) and not self._wants_newest(request):
+            return replica
+        return None
 
     def _wants_newest(self, request: Request) -> bool:
         """Who may have written just now, or says so."""

@@ -71,6 +71,13 @@ def noting() -> Iterator[Reads]:
         _reads.reset(token)
 
 
+def note(tables: frozenset[str]) -> None:
+    """For what sends a statement past the engine."""
+    reads = _reads.get()
+    if reads is not None:
+        reads.tables |= tables
+
+
 async def delivered() -> None:
     """A dependency of what is the same for all readers until a table changes, that it has read, or the time comes for
     which something is scheduled. Only this is answered from memory.

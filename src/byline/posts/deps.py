@@ -1,20 +1,19 @@
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Response
-from sqlalchemy import Select, bindparam
+from fastapi import Depends, Path, Request, Response
+from sqlalchemy import bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, ReadSessionDep, SessionDep, SettingsDep
-from byline.core.http import prefers, version_etag
+from byline.core.http import version_etag
+from byline.core.plain import Query, compiled
 from byline.core.schemas import Output
-from byline.core.settings import Settings
 from byline.posts import drafts, policy, queries, revisions
 from byline.posts.columns import NOW, columns
 from byline.posts.models import Kind, Post, PreviewLink, ReviewComment, Revision
@@ -24,8 +23,6 @@ from byline.posts.reviewing import ReviewedByOthers
 from byline.posts.revision_schemas import MOST_REVISIONS
 from byline.posts.schemas import PostDraft, PostOut, PostRendition, PostSource
 from byline.posts.service import PostNotFound, PublishedByOthers
-
-AcceptHeader = Annotated[str, Header(description="`text/markdown` for the source.")]
 
 R = TypeVar("R", PostRendition, PostSource)
 
@@ -49,48 +46,26 @@ async def _published(session: AsyncSession, kind: Kind, slug: str) -> Post:
     return post
 
 
-def _rendition(kind: Kind, model: type[R]) -> Callable[..., Awaitable[R]]:
-    async def get(slug: str, session: ReadSessionDep, settings: SettingsDep) -> R:
-        return await _render(session, settings, kind, slug, model)
-
-    return get
-
-
-def _accepted(kind: Kind) -> Callable[..., Awaitable[PostRendition | PostSource]]:
-    async def get(
-        slug: str, session: ReadSessionDep, settings: SettingsDep, accept: AcceptHeader = "*/*"
-    ) -> PostRendition | PostSource:
-        if prefers(accept, "text/markdown", "application/json"):
-            return await _render(session, settings, kind, slug, PostSource)
-        return await _render(session, settings, kind, slug, PostRendition)
-
-    return get
-
-
 @cache
-def _with_slug(kind: Kind, model: type[Output]) -> Select[Any]:
-    """Made once: to put it together takes longer than to ask the database."""
+def _with_slug(kind: Kind, model: type[Output]) -> Query:
     statement = queries.published(kind, NOW).where(Post.slug == bindparam("slug"))
-    return statement.with_only_columns(*columns(model))
+    return compiled(statement.with_only_columns(*columns(model)))
 
 
-async def _render(session: AsyncSession, settings: Settings, kind: Kind, slug: str, model: type[R]) -> R:
-    found = await session.execute(_with_slug(kind, model), {"slug": slug, "now": datetime.now(UTC)})
-    row = found.one_or_none()
-    if row is None:
+async def rendition(request: Request, kind: Kind, slug: str, model: type[R]) -> R:
+    """What readers get of a published article. Without a session: it is read more often than all else.
+
+    Raises PostNotFound.
+    """
+    state = request.app.state
+    rows = await state.reading.rows(request, _with_slug(kind, model), {"slug": slug, "now": datetime.now(UTC)})
+    if not rows:
         raise PostNotFound()
-    return model.of(row, site_url=settings.site_url)
+    return model.of(rows[0], site_url=state.settings.site_url)
 
 
 PublishedPost = Annotated[Post, Depends(get_published_post)]
 PublishedPage = Annotated[Post, Depends(get_published_page)]
-RenderedPost = Annotated[PostRendition, Depends(_rendition(Kind.POST, PostRendition))]
-RenderedPage = Annotated[PostRendition, Depends(_rendition(Kind.PAGE, PostRendition))]
-SourceOfPost = Annotated[PostSource, Depends(_rendition(Kind.POST, PostSource))]
-SourceOfPage = Annotated[PostSource, Depends(_rendition(Kind.PAGE, PostSource))]
-AcceptedPost = Annotated[PostRendition | PostSource, Depends(_accepted(Kind.POST))]
-AcceptedPage = Annotated[PostRendition | PostSource, Depends(_accepted(Kind.PAGE))]
-"""As the client would rather have it."""
 
 
 async def get_managed_post(post_id: UUID, caller: PostReader, session: SessionDep) -> Post:

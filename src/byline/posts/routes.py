@@ -5,26 +5,18 @@ from email.utils import format_datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, ready
+from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.core.schemas import Page, only
 from byline.core.uris import uri
 from byline.posts import previews, queries, translations
 from byline.posts.columns import columns
-from byline.posts.deps import (
-    AcceptedPage,
-    AcceptedPost,
-    PublishedPage,
-    PublishedPost,
-    RenderedPage,
-    RenderedPost,
-    SourceOfPage,
-    SourceOfPost,
-)
+from byline.posts.deps import PublishedPage, PublishedPost, rendition
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import (
@@ -51,6 +43,8 @@ class MarkdownResponse(Response):
     media_type = "text/markdown"
 
 
+AcceptHeader = Annotated[str, Header(description="`text/markdown` for the source.")]
+
 _PROBLEMS = problems(PostNotFound)
 _AS_MARKDOWN: dict[int | str, dict[str, Any]] = {
     200: {"content": {MarkdownResponse.media_type: {"schema": {"type": "string"}}}}
@@ -70,18 +64,21 @@ async def _list(kind: Kind, query: PostQuery, paginator: ReadPaginatorDep, setti
     return ready(Page[model].of(page, site_url=settings.site_url), headers=paginator.response.headers)  # type: ignore[valid-type]
 
 
-def _one(post: PostRendition | PostSource, settings: SettingsDep) -> Response:
-    if isinstance(post, PostSource):
-        return _markdown(post, settings)
-    return ready(post, headers=_headers(post, settings))
+async def _one(request: Request, kind: Kind, slug: str, accept: str) -> Response:
+    if prefers(accept, "text/markdown", "application/json"):
+        return await _markdown(request, kind, slug)
+    post = await rendition(request, kind, slug, PostRendition)
+    return ready(post, headers=_headers(post, request.app.state.settings))
 
 
-def _markdown(source: PostSource, settings: SettingsDep) -> MarkdownResponse:
-    return MarkdownResponse(source.markdown, headers=_headers(source, settings))
+async def _markdown(request: Request, kind: Kind, slug: str) -> MarkdownResponse:
+    source = await rendition(request, kind, slug, PostSource)
+    return MarkdownResponse(source.markdown, headers=_headers(source, request.app.state.settings))
 
 
-def _html(post: PostRendition, settings: SettingsDep) -> HTMLResponse:
-    headers = {**_headers(post, settings), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+async def _html(request: Request, kind: Kind, slug: str) -> HTMLResponse:
+    post = await rendition(request, kind, slug, PostRendition)
+    headers = {**_headers(post, request.app.state.settings), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
     return HTMLResponse(html_document(post, address=post.url), headers=headers)
 
 
@@ -116,15 +113,15 @@ async def list_posts(
 
 
 @posts.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
-async def get_post_html(post: RenderedPost, settings: SettingsDep) -> HTMLResponse:
+async def get_post_html(request: Request, slug: str) -> HTMLResponse:
     """One post as a plain HTML page."""
-    return _html(post, settings)
+    return await _html(request, Kind.POST, slug)
 
 
 @posts.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
-async def get_post_markdown(source: SourceOfPost, settings: SettingsDep) -> MarkdownResponse:
+async def get_post_markdown(request: Request, slug: str) -> MarkdownResponse:
     """One post as it was written."""
-    return _markdown(source, settings)
+    return await _markdown(request, Kind.POST, slug)
 
 
 @posts.get("/{slug}/translations", responses=problems(PostNotFound, InvalidCursor))
@@ -139,9 +136,9 @@ async def list_post_translations(
 
 
 @posts.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
-async def get_post(post: AcceptedPost, settings: SettingsDep) -> Response:
+async def get_post(request: Request, slug: str, accept: AcceptHeader = "*/*") -> Response:
     """One post."""
-    return _one(post, settings)
+    return await _one(request, Kind.POST, slug, accept)
 
 
 @pages.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
@@ -153,15 +150,15 @@ async def list_pages(
 
 
 @pages.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
-async def get_page_html(page: RenderedPage, settings: SettingsDep) -> HTMLResponse:
+async def get_page_html(request: Request, slug: str) -> HTMLResponse:
     """One page as a plain HTML page."""
-    return _html(page, settings)
+    return await _html(request, Kind.PAGE, slug)
 
 
 @pages.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
-async def get_page_markdown(source: SourceOfPage, settings: SettingsDep) -> MarkdownResponse:
+async def get_page_markdown(request: Request, slug: str) -> MarkdownResponse:
     """One page as it was written."""
-    return _markdown(source, settings)
+    return await _markdown(request, Kind.PAGE, slug)
 
 
 @pages.get("/{slug}/translations", responses=problems(PostNotFound, InvalidCursor))
@@ -176,9 +173,9 @@ async def list_page_translations(
 
 
 @pages.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
-async def get_page(page: AcceptedPage, settings: SettingsDep) -> Response:
+async def get_page(request: Request, slug: str, accept: AcceptHeader = "*/*") -> Response:
     """One page."""
-    return _one(page, settings)
+    return await _one(request, Kind.PAGE, slug, accept)
 
 
 _UNKEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
