@@ -59,6 +59,8 @@ class IndexDirectory:
             if opened is None or opened.name != name or opened.stamp != stamp:
                 index = opened.index if opened is not None and opened.name == name else open_index(self.folder / name)
                 index.reload()
+                if opened is not None:
+                    opened.answers.clear()  # they refer to it, and would keep its files open
                 self._opened = opened = _look(name, stamp, index)
         except (OSError, ValueError) as error:
             raise Unreadable(str(error)) from error
