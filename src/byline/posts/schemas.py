@@ -206,7 +206,7 @@ class Rendition(Output):
     alternates: list[Alternate] = Field(exclude=True)
 
 
-class PostRendition(PostOut, Rendition):
+class PostRendition(Rendition, PostOut):
     pass
 
 
