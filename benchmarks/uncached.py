@@ -117,6 +117,7 @@ def wrk(port: int, path: str, posts: int, *, seconds: int, connections: int, fol
     body = f'string.format("{pattern}", (n % {ASKED} + 1) * {posts // ASKED})' if "{slug}" in path else f'"{path}"'
     script.write_text(f'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", {body}) end\n')
     command = ["taskset", "-c", str(OTHER_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)]
+    command += ["-H", "Cache-Control: no-cache"]  # or Byline would answer from memory
     said = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"{path}: {said}")
@@ -167,6 +168,7 @@ def main() -> None:
                     rate = wrk(port, path, posts, seconds=given.seconds, connections=given.connections, folder=folder)
                     rates[name].append(rate)
                     costs[name].append((cpu_of(port) - before) / (rate * given.seconds) * 1e6)
+            print("load of the machine:", *os.getloadavg())
             report(rates, costs, sizes)
     finally:
         if given.folder is None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from byline.posts import queries
+from byline.posts.models import Post
 from byline.posts.schemas import PostOut
 from byline.posts.service import PostNotFound
 from tests import make
@@ -178,3 +181,38 @@ async def test_one_article_takes_few_queries(client: httpx.AsyncClient, count_qu
         await client.get(path)
         counts.append(count_queries())
     assert max(counts) <= 1 + 2  # and a savepoint around it
+
+
+HOSTILE = '"\\ \u2028\u0085 <script>&amp; ’ 😀 \\u0000 %s $1 :slug'
+
+
+async def test_what_is_read_past_the_session_is_what_the_row_says(
+    client: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    custom = {HOSTILE: [1.5, None, 10**15, {"": HOSTILE}], "empty": {}}
+    async with sessions.begin() as session:
+        tag = await make.tag(session, HOSTILE)
+        author = await make.author(session, HOSTILE)
+        series = await make.series(session, HOSTILE)
+        cover = {"url": "https://example.com/ä?a=1&b=2", "alt": HOSTILE, "caption": None}
+        made = await make.post(
+            session,
+            HOSTILE,
+            slug="größe-量る",
+            markdown=f"## {HOSTILE}\n\n{HOSTILE}",
+            subtitle=HOSTILE,
+            excerpt=HOSTILE,
+            custom=custom,
+            cover=cover,
+            tags=[tag.slug],
+            authors=[author.slug],
+            series=series.slug,
+            meta_title=HOSTILE,
+            featured=True,
+        )
+    async with sessions() as session:
+        statement = select(Post).where(Post.id == made.id).options(*queries.shown(PostOut))
+        row = PostOut.of((await session.scalars(statement)).one(), site_url="https://blog.example")
+    response = await client.get("/v1/posts/größe-量る")
+    assert response.json() == row.model_dump(mode="json")
+    assert response.json()["custom"] == custom

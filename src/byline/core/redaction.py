@@ -1,6 +1,7 @@
 """Takes secrets out: what stands under a name such as `password`, and what looks like one in any text."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -17,7 +18,7 @@ _SECRET = re.compile(
 
 def redacted(value: Any, name: str = "") -> Any:
     """The value as it may be shown, where it has this name."""
-    if _SECRET_NAME.search(name):
+    if _is_secret(name):
         return REDACTED
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -26,6 +27,11 @@ def redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(inner) for inner in value]
     return _SECRET.sub(_hide, value if isinstance(value, str) else repr(value))
+
+
+@lru_cache(1000)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _hide(found: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, ready
+from byline.core.direct import DirectRoute
 from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
@@ -35,7 +36,9 @@ from byline.posts.schemas import (
 from byline.posts.service import PostNotFound
 
 posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
+one_post = APIRouter(prefix=posts.prefix, tags=["Posts"], route_class=DirectRoute)
 pages = APIRouter(prefix="/v1/pages", tags=["Pages"])
+one_page = APIRouter(prefix=pages.prefix, tags=["Pages"], route_class=DirectRoute)
 previews_of_posts = APIRouter(prefix="/v1/previews", tags=["Previews"])
 
 
@@ -112,13 +115,13 @@ async def list_posts(
     return await _list(Kind.POST, query, paginator, settings)
 
 
-@posts.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
+@one_post.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
 async def get_post_html(request: Request, slug: str) -> HTMLResponse:
     """One post as a plain HTML page."""
     return await _html(request, Kind.POST, slug)
 
 
-@posts.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
+@one_post.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
 async def get_post_markdown(request: Request, slug: str) -> MarkdownResponse:
     """One post as it was written."""
     return await _markdown(request, Kind.POST, slug)
@@ -135,7 +138,7 @@ async def list_post_translations(
     return await _translations(post, query, paginator, settings)
 
 
-@posts.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
+@one_post.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
 async def get_post(request: Request, slug: str, accept: AcceptHeader = "*/*") -> Response:
     """One post."""
     return await _one(request, Kind.POST, slug, accept)
@@ -149,13 +152,13 @@ async def list_pages(
     return await _list(Kind.PAGE, query, paginator, settings)
 
 
-@pages.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
+@one_page.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
 async def get_page_html(request: Request, slug: str) -> HTMLResponse:
     """One page as a plain HTML page."""
     return await _html(request, Kind.PAGE, slug)
 
 
-@pages.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
+@one_page.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
 async def get_page_markdown(request: Request, slug: str) -> MarkdownResponse:
     """One page as it was written."""
     return await _markdown(request, Kind.PAGE, slug)
@@ -172,7 +175,7 @@ async def list_page_translations(
     return await _translations(page, query, paginator, settings)
 
 
-@pages.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
+@one_page.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
 async def get_page(request: Request, slug: str, accept: AcceptHeader = "*/*") -> Response:
     """One page."""
     return await _one(request, Kind.PAGE, slug, accept)

@@ -1,0 +1,27 @@
+"""Routes whose endpoints get what the request says, and nothing that has to be put together for them."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from byline.core.reads import delivered
+
+
+class DirectRoute(APIRoute):
+    """Of what is the same for all readers. FastAPI finds and documents it as any other; but its endpoint takes the
+    request, and texts of the path and of single headers, and answers with a response: to look for dependencies, and to
+    check what may be any text, takes longer than to ask the database.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        headers = [(field.name, field.alias, field.default) for field in self.dependant.header_params]
+
+        async def handle(request: Request) -> Response:
+            await delivered()
+            told = {name: request.headers.get(alias, default) for name, alias, default in headers}
+            response: Response = await self.endpoint(request, **request.path_params, **told)
+            return response
+
+        return handle
