@@ -110,6 +110,14 @@ def cpu_of(port: int) -> float:
     return times.user + times.system
 
 
+def settle(port: int) -> None:
+    """Waits until the process that listens there rests: at the start it puts all posts into the search index."""
+    spent = -1.0
+    while cpu_of(port) - spent > 0.05:
+        spent = cpu_of(port)
+        time.sleep(1)
+
+
 def wrk(port: int, path: str, posts: int, *, seconds: int, connections: int, folder: Path) -> float:
     """Requests a second; `{slug}` in the path is another post with each request."""
     pattern = path.replace("{slug}", "post-%d")
@@ -144,7 +152,7 @@ def main() -> None:
             targets: dict[str, tuple[int, str, int]] = {}
             for posts in sizes:
                 url = asyncio.run(make_database(postgres, posts))
-                environment = {**PRODUCTION, "BYLINE_DATABASE_URL": url}
+                environment = {**PRODUCTION, "BYLINE_DATABASE_URL": url, "BYLINE_DATA_DIR": str(folder / str(posts))}
                 bare = stack.enter_context(served(["benchmarks.bare:app"], environment, folder / "bare.log"))
                 whole = ["--factory", "byline.app:create_app"]
                 byline = stack.enter_context(served(whole, environment, folder / "byline.log"))
@@ -157,6 +165,7 @@ def main() -> None:
                     f"{posts}: Byline list": (byline, "/v1/posts", posts),
                 }
             for port, path, posts in targets.values():
+                settle(port)
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}".format(slug=f"post-{posts // ASKED}")):
                     pass
                 wrk(port, path, posts, seconds=1, connections=given.connections, folder=folder)
