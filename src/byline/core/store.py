@@ -11,6 +11,7 @@ answer is kept with the tables it was read from, and goes when one of them chang
   writers who switch triggers off.
 """
 
+import logging
 import math
 import time
 from collections import OrderedDict
@@ -19,10 +20,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
 from byline.core.answers import Answer
 from byline.core.notices import Notices
 from byline.core.reads import Reads, noting
+
+logger = logging.getLogger(__name__)
 
 CHANNEL = "byline_tables"
 """On which the trigger `tell_change` names the table that it stands on."""
@@ -112,12 +116,18 @@ class Store:
         return reads.is_known and self._is_unchanged(reads.tables, reading)
 
     async def end_of(self, reading: Reading) -> float:
-        """Until when what was read since then holds, if nothing is written. In seconds since 1970."""
+        """Until when what was read since then holds, if nothing is written. In seconds since 1970; where the database
+        does not say, no longer than until it was read.
+        """
         horizon = self._horizon
         if horizon is None or horizon.moment <= reading.at or not self._is_unchanged(horizon.tables, horizon.reading):
             began = Reading(reading.at, self._heard)
-            with noting() as reads:
-                moment = await self._next_change(datetime.fromtimestamp(reading.at, UTC))
+            try:
+                with noting() as reads:
+                    moment = await self._next_change(datetime.fromtimestamp(reading.at, UTC))
+            except (SQLAlchemyError, OSError) as error:
+                logger.warning("an answer cannot be kept: %s", error)
+                return reading.at
             horizon = _Horizon(began, frozenset(reads.tables), math.inf if moment is None else moment.timestamp())
             self._horizon = horizon
         return horizon.moment
