@@ -2,7 +2,7 @@
 
 import pytest
 
-from byline.search.analysis import fold, words
+from byline.search.analysis import fold, may_be_of, stems, words
 from tests import make
 from tests.search.conftest import Node
 
@@ -54,6 +54,28 @@ def test_marks_that_make_another_letter_stay(one: str, other: str) -> None:
 )
 def test_words(text: str, found: list[str]) -> None:
     assert words(text) == found
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("ca", "canten", "cantar"),
+        ("et", "raamatud", "raamat"),
+        ("eu", "liburuak", "liburu"),
+        ("ga", "bhfear", "fear"),
+        ("hi", "लड़कियाँ", "लड़की"),
+        ("hy", "երեխաներ", "երեխա"),
+        ("id", "membaca", "bacaan"),
+        ("lt", "knygos", "knyga"),
+        ("ne", "किताबहरू", "किताब"),
+        ("sr", "књиге", "knjiga"),
+        ("sr-Latn", "knjige", "knjiga"),
+        ("yi", "מענטשן", "מענטש"),
+    ],
+)
+def test_forms_of_a_word_in_languages_that_the_index_has_no_stemmer_for(language: str, one: str, other: str) -> None:
+    assert stems(words(one), language) == stems(words(other), language)
+    assert all(may_be_of(word, language) for word in words(f"{one} {other}"))
 
 
 CASES = [

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
+import snowballstemmer
 import tantivy
 
-VERSION = 1
+VERSION = 2
 """Of these rules: an index made by others is made anew."""
 
 LONGEST = 60  # characters of a word that count: what is longer is no word
@@ -64,10 +65,17 @@ _STEMMERS = {
     **{"nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish"},
     **{"ta": "tamil", "tr": "turkish"},
 }
-
+# Those that the index has not: slower, and in Python.
+_MORE_STEMMERS = {
+    **{"ca": "catalan", "et": "estonian", "eu": "basque", "ga": "irish", "hi": "hindi", "hy": "armenian"},
+    **{"id": "indonesian", "lt": "lithuanian", "ne": "nepali", "sr": "serbian", "yi": "yiddish"},
+}
 
 # What is not Latin, of the languages that have a stemmer.
-_SCRIPTS = {"arabic": "ARABIC", "greek": "GREEK", "russian": "CYRILLIC", "tamil": "TAMIL"}
+_SCRIPTS: dict[str, str | tuple[str, ...]] = {
+    **{"arabic": "ARABIC", "armenian": "ARMENIAN", "greek": "GREEK", "hindi": "DEVANAGARI", "nepali": "DEVANAGARI"},
+    **{"russian": "CYRILLIC", "serbian": ("CYRILLIC", "LATIN"), "tamil": "TAMIL", "yiddish": "HEBREW"},
+}
 
 
 class _Folding(dict[int, str]):
@@ -153,7 +161,8 @@ def single_characters(text: str) -> set[str]:
 
 def stemmer_of(language: str) -> str | None:
     """The name of the stemmer for a language (BCP 47), where there is one."""
-    return _STEMMERS.get(language.lower().partition("-")[0])
+    primary = language.lower().partition("-")[0]
+    return _STEMMERS.get(primary) or _MORE_STEMMERS.get(primary)
 
 
 @lru_cache(maxsize=len(_STEMMERS))
@@ -172,7 +181,17 @@ def may_be_of(word: str, language: str) -> bool:
 def stems(folded: Iterable[str], language: str) -> list[str]:
     """One for each word, in order."""
     stemmer = stemmer_of(language)
-    return list(folded) if stemmer is None else _analyzer(stemmer).analyze(" ".join(folded))
+    if stemmer is None:
+        return list(folded)
+    if stemmer in _MORE_STEMMERS.values():
+        return [_stem_in_python(word, stemmer) for word in folded]
+    return _analyzer(stemmer).analyze(" ".join(folded))
+
+
+@lru_cache(maxsize=200_000)
+def _stem_in_python(word: str, stemmer: str) -> str:
+    stem: str = snowballstemmer.stemmer(stemmer).stemWord(word)  # one of its own, for it is of one thread at a time
+    return stem
 
 
 @lru_cache(maxsize=200_000)
