@@ -92,13 +92,18 @@ def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
     )
 
 
+async def close(app: FastAPI) -> None:
+    """As the end of its lifespan does, of one that never began."""
+    await app.state.reading.close()
+    await app.state.database.close()
+
+
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     await migrate(app.state.database.engine)
     yield app
-    await app.state.reading.close()
-    await app.state.database.close()
+    await close(app)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from byline.core.embedded import EmbeddedPostgres
 from byline.core.migrations import migrate
 from byline.core.settings import Settings
 from tests import make
-from tests.conftest import create_database
+from tests.conftest import close, create_database
 
 DOCUMENT = create_app(Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere"))).openapi()
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
@@ -66,7 +66,7 @@ async def server(postgres: EmbeddedPostgres, worker_id: str, tmp_path_factory: p
         await make.series(session)
         await make.post(session, tags=["measurement"], authors=["ada-lovelace"], series="measuring-well")
         await make.post(session, kind="page", title="About")
-    await app.state.database.close()
+    await close(app)
     listener = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})

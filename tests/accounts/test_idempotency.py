@@ -26,7 +26,7 @@ from byline.posts.models import Post
 from byline.posts.service import SlugTaken
 from byline.tags.models import Tag
 from tests import make
-from tests.conftest import Sessions
+from tests.conftest import Sessions, close
 from tests.problems import assert_problem
 from tests.test_openapi import DOCUMENT, OPERATIONS
 
@@ -372,7 +372,7 @@ async def other(app: FastAPI, settings: Settings) -> AsyncIterator[FastAPI]:
     other.include_router(router)
     other.state.begun, other.state.go_on = asyncio.Event(), asyncio.Event()
     yield other
-    await other.state.database.close()
+    await close(other)
 
 
 async def owner_of(app: FastAPI, sessions: Sessions) -> httpx.AsyncClient:

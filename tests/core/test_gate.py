@@ -14,7 +14,7 @@ from byline.core.gate import Gate, Overloaded
 from byline.core.problems import ServiceUnavailable
 from byline.core.settings import Settings
 from tests import make
-from tests.conftest import Sessions
+from tests.conftest import Sessions, close
 from tests.problems import assert_problem
 from tests.waiting import until
 
@@ -27,8 +27,7 @@ async def narrow(settings: Settings, **fields: object) -> AsyncIterator[tuple[Fa
     app = create_app(settings.model_copy(update={"read_pool_size": 1, "database_pool_size": 1, **fields}))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://blog.example") as client:
         yield app, client
-    await app.state.reading.close()
-    await app.state.database.close()
+    await close(app)
 
 
 async def test_no_more_than_its_width_pass_and_no_more_than_its_line_wait() -> None:

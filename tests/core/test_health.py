@@ -14,6 +14,7 @@ from byline.core.embedded import EmbeddedPostgres
 from byline.core.health import MigrationsPending
 from byline.core.problems import ServiceUnavailable
 from byline.core.settings import Settings
+from tests.conftest import close
 from tests.problems import assert_problem
 
 
@@ -21,7 +22,7 @@ async def client_of(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Settings(_env_file=None, database_url=SecretStr(database_url)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://blog.example") as client:
         yield client
-    await app.state.database.close()
+    await close(app)
 
 
 @pytest.fixture(params=["127.0.0.1", "localhost"])

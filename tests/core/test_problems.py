@@ -23,6 +23,7 @@ from byline.core.problems import Problem, ServiceUnavailable, problems
 from byline.core.settings import Settings
 from byline.posts.service import PostNotFound, SlugTaken
 from byline.tags.service import TagSlugTaken
+from tests.conftest import close
 from tests.problems import MEMBERS, assert_problem
 
 
@@ -57,7 +58,7 @@ async def failing(settings: Settings) -> AsyncIterator[FastAPI]:
     app.get("/network")(lose_the_network)
     app.post("/take")(take)
     yield app
-    await app.state.database.close()
+    await close(app)
 
 
 @pytest.fixture

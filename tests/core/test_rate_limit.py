@@ -21,7 +21,7 @@ from byline.core.security import RateLimit
 from byline.core.settings import Settings
 from tests import make
 from tests.clock import Clock, stopped
-from tests.conftest import Sessions
+from tests.conftest import Sessions, close
 from tests.problems import assert_problem
 
 Serve = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -40,7 +40,7 @@ async def serve(settings: Settings, sessions: Sessions, clock: Clock) -> AsyncIt
 
         async def serve(at: str = "192.0.2.1", **limits: Any) -> httpx.AsyncClient:
             app = create_app(settings.model_copy(update=limits))
-            stack.push_async_callback(app.state.database.close)
+            stack.push_async_callback(close, app)
             app.state.sessions = sessions
             transport = httpx.ASGITransport(app, client=(at, 50000))
             return await stack.enter_async_context(

@@ -22,6 +22,7 @@ from byline.core.migrations import migrate
 from byline.core.replica import Replica
 from byline.core.settings import Settings
 from tests import make
+from tests.conftest import close
 from tests.waiting import until
 
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "16MB", "hot_standby": "on"}
@@ -67,8 +68,7 @@ async def app(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> AsyncIter
     await migrate(app.state.database.engine)
     await replay(app, paused=False)
     yield app
-    await app.state.reading.close()
-    await app.state.database.close()
+    await close(app)
 
 
 @pytest.fixture
@@ -181,5 +181,4 @@ async def test_a_server_that_is_no_replica_is_left_out(primary: EmbeddedPostgres
     app = create_app(Settings(_env_file=None, worker=False, database_url=url, replica_url=url))
     await app.state.reading.replica.check()
     assert not app.state.reading.replica.is_fit()
-    await app.state.reading.close()
-    await app.state.database.close()
+    await close(app)

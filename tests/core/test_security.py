@@ -19,7 +19,7 @@ from byline.core.docs import ASSETS_PATH
 from byline.core.http import RequestId
 from byline.core.security import CONTENT_SECURITY_POLICY, ClientAddress, HostNotAllowed, SecurityHeaders
 from byline.core.settings import Environment, Settings
-from tests.conftest import Sessions
+from tests.conftest import Sessions, close
 from tests.problems import assert_problem
 
 EVERYWHERE = {
@@ -54,7 +54,7 @@ async def applications(settings: Settings) -> AsyncIterator[Callable[..., FastAP
 
     yield application
     for app in made.values():
-        await app.state.database.close()
+        await close(app)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from byline.insights.models import UNNAMED, ClickCount, SearchCount
 from byline.insights.tasks import forget
 from byline.search.directory import IndexDirectory
 from tests import make
-from tests.conftest import Sessions
+from tests.conftest import Sessions, close
 
 DAY = date(2026, 3, 1)
 On = Callable[[str], None]
@@ -148,7 +148,7 @@ async def test_what_cannot_be_written_waits(log: SearchLog, committing: Sessions
     broken.state.search_log.note_search("rust", was_found=True)
     await broken.state.search_log.flush()
     assert broken.state.search_log._counts.searches.total() == 1
-    await broken.state.database.close()
+    await close(broken)
     async with committing.begin() as session:  # somebody holds the table, and the process is told to stop meanwhile
         await session.execute(text("lock table search_counts"))
         log.note_search("rust", was_found=True)

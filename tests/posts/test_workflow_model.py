@@ -36,7 +36,7 @@ from byline.posts import tasks
 from byline.posts.models import Post
 from tests import make
 from tests.changes.replica import Replica
-from tests.conftest import create_database
+from tests.conftest import close, create_database
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Site:
         url = self.run(create_database(postgres, name))
         self.settings = Settings(_env_file=None, database_url=SecretStr(url), site_url="https://blog.example")
         self.app = create_app(self.settings)
-        opened.callback(lambda: self.run(self.app.state.database.close()))
+        opened.callback(lambda: self.run(close(self.app)))
         self.run(migrate(self.app.state.database.engine))
         transport = httpx.ASGITransport(self.app)
         self.readers = httpx.AsyncClient(transport=transport, base_url="https://blog.example")
