@@ -251,17 +251,18 @@ async def test_a_copy_kept_through_concurrent_writers_is_what_is_published(
         for _ in range(rounds):
             try:
                 async with committing.begin() as session:
-                    await change(session, dice, dice.choice(ids))
+                    post_id = dice.choice(ids)
+                    instead = await change(session, dice, post_id)
                     await asyncio.sleep(dice.choice([0, 0, 0.002, 0.01]))
             except (SlugTaken, DBAPIError):  # which is what happens to those who fight for a slug, or lock each other
                 continue
+            ids[:] = [instead if row_id == post_id else row_id for row_id in ids]
 
-    async def change(session: Any, dice: random.Random, post_id: UUID) -> None:
+    async def change(session: Any, dice: random.Random, post_id: UUID) -> UUID:
+        """The post to go on with, once that is committed."""
         post = await session.get_one(Post, post_id, with_for_update=True)
         if post.deleted_at is not None:
-            fresh = await make.draft(session, uuid4().hex)
-            ids[:] = [fresh.id if row_id == post_id else row_id for row_id in ids]
-            return
+            return (await make.draft(session, uuid4().hex)).id
         verb = dice.choice(["publish", "publish", "rename", "rename", "unpublish", "schedule", "trash"])
         if verb in {"publish", "rename"}:
             fields = {"slug": dice.choice(slugs)} if verb == "rename" else {"title": uuid4().hex}
@@ -274,6 +275,7 @@ async def test_a_copy_kept_through_concurrent_writers_is_what_is_published(
             await publishing.unpublish(session, post, caller=None)
         elif verb == "trash":
             await service.trash(session, post, caller=None)
+        return post_id
 
     async def announce() -> bool:
         async with committing.begin() as session:
