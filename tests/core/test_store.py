@@ -471,16 +471,19 @@ async def test_over_tls_browsers_are_told_to_stay(database: Database, post: Post
         assert app.state.store.hits == 2
 
 
-async def test_where_the_database_cannot_say_until_when_nothing_is_kept(written: Sessions, database: Database) -> None:
+async def test_where_the_database_cannot_say_until_when_nothing_is_kept(
+    written: Sessions, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with written.begin() as session:
         await make.post(session, "First")
     async with running(url_of(database), database_pool_size=1) as app, reader(app) as client:
-        app.state.database.engine.sync_engine.pool._timeout = 0.05
         async with app.state.sessions.begin() as session:  # which has the one connection
             await session.execute(text("select 1"))
+            monkeypatch.setattr(app.state.database.engine.sync_engine.pool, "_timeout", 0.05)
             for _ in range(2):
                 answer, was_hit = await hits(app, client.get("/v1/posts/first"))
                 assert answer.status_code == 200 and not was_hit
+        monkeypatch.undo()
         await client.get("/v1/posts/first")
         assert (await hits(app, client.get("/v1/posts/first")))[1]
 
