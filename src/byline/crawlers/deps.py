@@ -8,9 +8,9 @@ from byline.crawlers.oembed import article_at
 from byline.crawlers.schemas import OembedQuery
 from byline.crawlers.structured_data import Article
 from byline.posts import queries
-from byline.posts.deps import PublishedPage, PublishedPost
+from byline.posts.deps import PublishedPage, PublishedPost, find_published
 from byline.posts.models import Post
-from byline.posts.schemas import PostOut, TranslationOut
+from byline.posts.schemas import TranslationOut
 from byline.posts.service import PostNotFound
 
 
@@ -36,11 +36,7 @@ async def get_embedded_post(
     if named is None:
         raise PostNotFound()
     kind, slug = named
-    statement = queries.published(kind, datetime.now(UTC)).where(Post.slug == slug)
-    post = await session.scalar(statement.options(*queries.shown(PostOut)))
-    if post is None:
-        raise PostNotFound()
-    return post
+    return await find_published(session, kind, slug)
 
 
 PostArticle = Annotated[Article, Depends(get_post_article)]

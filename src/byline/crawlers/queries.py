@@ -90,7 +90,7 @@ def _placed(found: Select[Any], capacity: int, site_url: str) -> Subquery:
 def pictured(ids: Iterable[UUID]) -> Select[Any]:
     """The group, the cover and, where there are pictures in it, the HTML of posts."""
     html = case((Post.html.contains("<img "), Post.html), else_=None)
-    return select(Post.id, func.coalesce(Post.translation_of, Post.id), Post.cover, html).where(Post.id.in_(ids))
+    return select(Post.id, Post.article_id, Post.cover, html).where(Post.id.in_(ids))
 
 
 def members(kind: Kind, groups: Iterable[UUID], now: datetime) -> Select[Post]:

@@ -105,7 +105,7 @@ async def _pages(
 async def _groups(session: AsyncSession, kind: Kind, ids: Iterable[UUID], now: datetime) -> dict[UUID, list[Post]]:
     found: dict[UUID, list[Post]] = defaultdict(list)
     for post in await session.scalars(queries.members(kind, ids, now)):
-        found[post.translation_of or post.id].append(post)
+        found[post.article_id].append(post)
     return found
 
 

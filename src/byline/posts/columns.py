@@ -63,7 +63,7 @@ _COMPUTED: dict[str, ColumnElement[Any]] = {
     "alternates": select(_ALTERNATES)
     .where(
         Post.visibility == Visibility.PUBLIC,  # who lists one of them has to list all
-        func.coalesce(_OTHER.translation_of, _OTHER.id) == func.coalesce(Post.translation_of, Post.id),
+        _OTHER.article_id == Post.article_id,
         _OTHER.id != Post.id,
         _OTHER.kind == Post.kind,
         _OTHER.visibility == Visibility.PUBLIC,

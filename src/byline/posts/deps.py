@@ -28,14 +28,15 @@ R = TypeVar("R", PostRendition, PostSource)
 
 
 async def get_published_post(slug: str, session: ReadSessionDep) -> Post:
-    return await _published(session, Kind.POST, slug)
+    return await find_published(session, Kind.POST, slug)
 
 
 async def get_published_page(slug: str, session: ReadSessionDep) -> Post:
-    return await _published(session, Kind.PAGE, slug)
+    return await find_published(session, Kind.PAGE, slug)
 
 
-async def _published(session: AsyncSession, kind: Kind, slug: str) -> Post:
+async def find_published(session: AsyncSession, kind: Kind, slug: str) -> Post:
+    """Raises PostNotFound."""
     now = datetime.now(UTC)
     statement = queries.published(kind, now).where(Post.slug == slug)
     # Besides, what tells in which languages it is.

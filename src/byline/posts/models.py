@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column, query_expression, relationship
 
 from byline.accounts.models import User
@@ -169,6 +170,16 @@ class Post(Row, Base):
     @property
     def path(self) -> str:
         return path_of(self.kind, self.slug)
+
+    @hybrid_property
+    def article_id(self) -> UUID:
+        """The same for an article in all its languages: the id of the original."""
+        return self.translation_of or self.id
+
+    @article_id.inplace.expression
+    @classmethod
+    def _article_id(cls) -> ColumnElement[UUID]:
+        return func.coalesce(cls.translation_of, cls.id)
 
     @property
     def is_original(self) -> bool:

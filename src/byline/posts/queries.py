@@ -99,14 +99,13 @@ def listed(kind: Kind, now: Now) -> Select[Post]:
 
 def translations(post: Post, now: datetime) -> Select[Post]:
     """What readers' lists show of the same article in other languages."""
-    group = func.coalesce(Post.translation_of, Post.id)
-    return listed(Kind(post.kind), now).where(group == (post.translation_of or post.id), Post.id != post.id)
+    return listed(Kind(post.kind), now).where(Post.article_id == post.article_id, Post.id != post.id)
 
 
 def with_translated(now: datetime) -> ORMOption:
     """Fills in `Post.is_translated`, so that of most posts nothing more is asked."""
     other = aliased(Post)
-    groups = func.coalesce(other.translation_of, other.id) == func.coalesce(Post.translation_of, Post.id)
+    groups = other.article_id == Post.article_id
     others = exists().where(groups, other.id != Post.id, other.visibility == Visibility.PUBLIC, is_live(other, now))
     return with_expression(Post.is_translated, others)
 

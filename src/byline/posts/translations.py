@@ -7,12 +7,12 @@ published with the rest, so that readers are never led to a translation that the
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.core.errors import Conflict
 from byline.core.uris import uri
-from byline.posts.models import LIVE, Post
+from byline.posts.models import Post
 
 X_DEFAULT = "x-default"
 """For readers of whichever other language (https://developers.google.com/search/docs/specialty/international)."""
@@ -39,18 +39,6 @@ async def original_of(session: AsyncSession, named: UUID, kind: str) -> UUID | N
 async def has_translations(session: AsyncSession, post_id: UUID) -> bool:
     others = exists().where(Post.translation_of == post_id, Post.deleted_at.is_(None), Post.id != post_id)
     return bool(await session.scalar(select(others)))
-
-
-async def is_taken(session: AsyncSession, original: UUID, language: str, *, besides: UUID | None) -> bool:
-    """Whether another live post of the same group is in this language, as `LanguageTaken` would say."""
-    rivals = exists().where(
-        func.coalesce(Post.translation_of, Post.id) == original,
-        func.lower(Post.language) == language.lower(),
-        Post.deleted_at.is_(None),
-        Post.status.in_(LIVE),
-        Post.id.is_distinct_from(besides),
-    )
-    return bool(await session.scalar(select(rivals)))
 
 
 def links(members: Iterable[tuple[str, str, bool]]) -> list[tuple[str, str]]:

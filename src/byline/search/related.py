@@ -48,8 +48,7 @@ async def related(session: AsyncSession, opened: Opened | None, post: Post, limi
 
 def _others(post: Post, now: datetime) -> Select[Post]:
     """What readers' lists show, without the post and its translations."""
-    article = func.coalesce(Post.translation_of, Post.id)
-    others = posts.listed(Kind.POST, now).where(Post.id != post.id, article != (post.translation_of or post.id))
+    others = posts.listed(Kind.POST, now).where(Post.id != post.id, Post.article_id != post.article_id)
     return others.options(*posts.shown(PostSummary))
 
 

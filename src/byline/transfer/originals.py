@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from byline.posts.models import LIVE, Post
@@ -63,10 +63,10 @@ async def find(
         return originals
     files = select(ImportedFile.path, ImportedFile.post_id).where(ImportedFile.source == source)
     originals.files.update((await session.execute(files.where(ImportedFile.path.in_(paths)))).all())
-    group = func.coalesce(Post.translation_of, Post.id)
     named = [*originals.files.values(), *([post_id] if post_id else [])]
-    groups = (await session.scalars(select(group).where(Post.id.in_(named)))).all()
-    posts = select(Post.id, group, Post.kind, Post.language, Post.status.in_(LIVE)).where(Post.deleted_at.is_(None))
+    groups = (await session.scalars(select(Post.article_id).where(Post.id.in_(named)))).all()
+    columns = (Post.id, Post.article_id, Post.kind, Post.language, Post.status.in_(LIVE))
+    posts = select(*columns).where(Post.deleted_at.is_(None))
     for row in await session.execute(posts.where(Post.id.in_(groups) | Post.translation_of.in_(groups))):
         originals.members[row[0]] = Member(*row)
     return originals
