@@ -156,7 +156,7 @@ async def statements(settings: Settings) -> dict[str, float]:
     event.listen(app.state.database.engine.sync_engine, "before_cursor_execute", lambda *_: sent.update(["all"]))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
         found = await write(client, 1, lambda: sent["all"])
-    await app.state.reading.close()
+    await app.state.readers.close()
     await app.state.database.close()
     return found
 

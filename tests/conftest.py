@@ -94,7 +94,7 @@ def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
 
 async def close(app: FastAPI) -> None:
     """As the end of its lifespan does, of one that never began."""
-    await app.state.reading.close()
+    await app.state.readers.close()
     await app.state.database.close()
 
 
@@ -113,13 +113,13 @@ async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
     Each is a savepoint of one outer transaction, so one has to end before the next begins.
     """
     real: Sessions = app.state.sessions
-    reading: Sessions = app.state.reading.sessions
+    readers: Sessions = app.state.readers.sessions
     async with app.state.database.engine.connect() as connection:
         outer = await connection.begin()
         app.state.sessions = async_sessionmaker(
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
-        app.state.reading.sessions = app.state.sessions
+        app.state.readers.sessions = app.state.sessions
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
 
@@ -128,11 +128,11 @@ async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
             async with driver.transaction():
                 yield driver
 
-        app.state.reading.connection = of_the_test
+        app.state.readers.connection = of_the_test
         yield app.state.sessions
         app.state.sessions = real
-        app.state.reading.sessions = reading
-        del app.state.reading.connection
+        app.state.readers.sessions = readers
+        del app.state.readers.connection
         await outer.rollback()
 
 

@@ -42,7 +42,7 @@ from byline.core.logging import AccessLog, configure_logging
 from byline.core.mail import create_mailer
 from byline.core.notices import Notices
 from byline.core.problems import Problem, ServiceUnavailable, add_problem_handlers, problems, unexpected
-from byline.core.reading import Reading
+from byline.core.readers import Readers
 from byline.core.reads import delivered
 from byline.core.security import CORS, AllowedHosts, ClientAddress, HostNotAllowed, RateLimit, SecurityHeaders
 from byline.core.settings import Environment, Settings
@@ -166,7 +166,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = database
     app.state.sessions = database.sessions
     app.state.gate = Gate(settings.database_pool_size, settings.database_queue, settings.request_timeout)
-    app.state.reading = Reading(settings, database, cookie=COOKIE, changed_at=lambda: store.changed_at)
+    app.state.readers = Readers(settings, database, cookie=COOKIE, changed_at=lambda: store.changed_at)
     app.state.notices = notices
     app.state.store = store
     app.state.limiter = limiter
@@ -245,8 +245,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     worker = Worker(TaskContext(state.sessions, state.settings, state.mailer))
     running = asyncio.create_task(worker.run()) if state.settings.worker else None
     tasks = [asyncio.create_task(state.notices.run()), asyncio.create_task(state.feeder.run())]
-    if state.reading.replica is not None:
-        tasks.append(asyncio.create_task(state.reading.replica.watch()))
+    if state.readers.replica is not None:
+        tasks.append(asyncio.create_task(state.readers.replica.watch()))
     tasks.append(asyncio.create_task(state.search_log.run()))
     with told_to_stop(state.changes.close):
         yield
@@ -260,7 +260,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if running is not None:
         await running
     await app.state.limiter.close()
-    await app.state.reading.close()
+    await app.state.readers.close()
     await app.state.database.close()
 
 

@@ -75,7 +75,7 @@ async def test_beyond_the_line_it_is_a_503_at_once_and_then_all_is_well(
         async with committing.begin() as session:
             await session.execute(LOCK)
             asked = [asyncio.create_task(client.get("/v1/posts")) for _ in range(2)]
-            await until(lambda: app.state.reading.gate._waiting == 1)
+            await until(lambda: app.state.readers.gate._waiting == 1)
             refused = await client.get("/v1/posts/how-to-measure")
             assert_problem(refused, Overloaded)
             assert refused.headers["retry-after"] == "1"
@@ -104,7 +104,7 @@ async def test_a_request_that_is_cancelled_gives_its_place_back(settings: Settin
             async with committing.begin() as session:
                 await session.execute(LOCK)
                 asked = asyncio.create_task(client.get("/v1/posts"))
-                await until(lambda: app.state.reading.gate._places.locked())
+                await until(lambda: app.state.readers.gate._places.locked())
                 asked.cancel()
                 await asyncio.wait([asked])
             assert (await client.get("/v1/posts")).status_code == 200
@@ -113,7 +113,7 @@ async def test_a_request_that_is_cancelled_gives_its_place_back(settings: Settin
 async def test_a_connection_that_the_server_has_closed_is_made_anew(settings: Settings, committing: Sessions) -> None:
     async with narrow(settings) as (app, client):
         assert (await client.get("/v1/posts")).status_code == 200
-        async with app.state.reading.engine.connect() as connection:
+        async with app.state.readers.engine.connect() as connection:
             own = await connection.scalar(text("select pg_backend_pid()"))
             driver = (await connection.get_raw_connection()).driver_connection
         async with committing.begin() as session:

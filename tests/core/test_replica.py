@@ -78,7 +78,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def replay(app: FastAPI, *, paused: bool) -> None:
-    async with app.state.reading.replica.engine.connect() as connection:
+    async with app.state.readers.replica.engine.connect() as connection:
         await connection.execute(text("select pg_wal_replay_pause()" if paused else "select pg_wal_replay_resume()"))
         state = None
         while state != ("paused" if paused else "not paused"):
@@ -87,7 +87,7 @@ async def replay(app: FastAPI, *, paused: bool) -> None:
 
 async def caught_up(app: FastAPI) -> Replica:
     """The replica, once it has replayed what was written until now."""
-    replica: Replica = app.state.reading.replica
+    replica: Replica = app.state.readers.replica
     await replica.check()
     since = replica.as_of if not replica._written else replica._written[-1][0]
     while replica.as_of < since:
@@ -179,6 +179,6 @@ async def test_without_it_readers_are_sent_to_the_primary_at_once(
 async def test_a_server_that_is_no_replica_is_left_out(primary: EmbeddedPostgres) -> None:
     url = SecretStr(primary.url())
     app = create_app(Settings(_env_file=None, worker=False, database_url=url, replica_url=url))
-    await app.state.reading.replica.check()
-    assert not app.state.reading.replica.is_fit()
+    await app.state.readers.replica.check()
+    assert not app.state.readers.replica.is_fit()
     await close(app)

@@ -495,7 +495,7 @@ async def test_of_many_who_ask_at_once_one_computes(
     one: FastAPI, post: Post, written: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    engine = one.state.reading.engine.sync_engine
+    engine = one.state.readers.engine.sync_engine
 
     def note(connection: object, *_: object) -> None:
         asked.append(connection)

@@ -2,7 +2,7 @@
 
 A request or a task is one transaction: it gets its session from `Database.sessions.begin()`, which commits at the
 end or rolls back on any error. Nothing else in Byline commits. What only reads for the public has connections of its
-own (`core/reading.py`).
+own (`core/readers.py`).
 """
 
 import json

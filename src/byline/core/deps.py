@@ -49,7 +49,7 @@ SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 async def get_read_session(request: Request) -> AsyncIterator[AsyncSession]:
     """For what anybody may read: no transaction, and nothing is written."""
-    async with request.app.state.reading.session(request) as session:
+    async with request.app.state.readers.session(request) as session:
         yield session
 
 

@@ -1,7 +1,7 @@
 """Selects that are compiled once and sent by the driver itself: for the few reads that most requests are.
 
 A session takes longer than the database does: it puts the statement together, looks up what it compiled, and opens a
-transaction of its own. Here nothing is left of that but the pool (`Reading.rows`).
+transaction of its own. Here nothing is left of that but the pool (`Readers.rows`).
 """
 
 from collections.abc import Mapping

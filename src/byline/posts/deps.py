@@ -59,7 +59,7 @@ async def rendition(request: Request, kind: Kind, slug: str, model: type[R]) -> 
     Raises PostNotFound.
     """
     state = request.app.state
-    rows = await state.reading.rows(request, _with_slug(kind, model), {"slug": slug, "now": datetime.now(UTC)})
+    rows = await state.readers.rows(request, _with_slug(kind, model), {"slug": slug, "now": datetime.now(UTC)})
     if not rows:
         raise PostNotFound()
     return model.of(rows[0], site_url=state.settings.site_url)

@@ -24,7 +24,7 @@ from byline.core.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-class Reading:
+class Readers:
     """The sessions of public reads: of the replica, where there is one that is not too far behind.
 
     It has to have all that this process has heard of, too: so no answer goes back behind one that was given before, and
