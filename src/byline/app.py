@@ -79,7 +79,7 @@ from byline.webhooks import manage as manage_webhooks
 from byline.worker import Worker
 
 DELIVERY = (
-    *(posts.one_post, posts.posts, posts.one_page, posts.pages, site.router),
+    *(posts.direct_posts, posts.posts, posts.direct_pages, posts.pages, site.router),
     *(tags.router, authors.router, series.router, resolve.router, feeds.router, crawlers.router),
     search.of_posts,
 )

@@ -20,7 +20,7 @@ async def page(
 ) -> tuple[list[str], str | None]:
     async with sessions.begin() as session:
         query = PageQuery(limit=limit, cursor=cursor)
-        rows = await paginate(session, queries.tags(), query, sort=sort, sorts=SORTS, id_column=Tag.id, secret=secret)
+        rows = await paginate(session, queries.tags(), query, sort=sort, sorts=SORTS, secret=secret)
         return [row.slug for row in rows.data], rows.next_cursor
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from byline.core.schemas import MAX_DEPTH, Input, LanguageTag, Moment, Output, Page, Slug, WebAddress, only
+from byline.core.schemas import MAX_DEPTH, Input, LanguageTag, Moment, Output, Page, Slug, WebAddress
 
 
 class Anything(Input):
@@ -172,19 +172,6 @@ class Row(Output):
     a: int
     b: str | None
     c: list[int]
-
-
-def test_only_the_named_fields_are_read() -> None:
-    class Source:
-        a, c = 1, (2,)
-
-        @property
-        def b(self) -> str:
-            raise AssertionError("not asked for")
-
-    selected = only(Row, frozenset({"a", "c"})).of(Source(), site_url="")
-    assert selected.model_dump() == {"a": 1, "c": [2]}
-    assert only(Row, frozenset({"a", "c"})) is only(Row, frozenset({"c", "a"}))
 
 
 def test_a_page_has_a_total_only_where_it_was_counted() -> None:

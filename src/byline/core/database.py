@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
+from pydantic_core import from_json
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, event, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DisconnectionError
@@ -108,6 +109,7 @@ def make_engine(url: SecretStr, settings: Settings, *, pool_size: int) -> AsyncE
         pool_timeout=10,
         connect_args=arguments,
         hide_parameters=True,  # drafts, addresses and hashes are nothing for a log
+        json_deserializer=from_json,
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False),
     )
     event.listen(engine.sync_engine, "checkout", _refuse_dead)

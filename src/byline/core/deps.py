@@ -136,10 +136,7 @@ class Paginator:
         self.secret = settings.secret_key.get_secret_value()
 
     async def page(self, statement: Select[R], query: PageQuery, sort: str, sorts: Sorts) -> Rows[R]:
-        id_column = sorts[sort.removeprefix("-")].class_.id
-        rows = await paginate(
-            self.session, statement, query, sort=sort, sorts=sorts, id_column=id_column, secret=self.secret
-        )
+        rows = await paginate(self.session, statement, query, sort=sort, sorts=sorts, secret=self.secret)
         link_to_next(self.request, self.response, rows.next_cursor)
         return rows
 

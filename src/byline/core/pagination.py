@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -52,39 +52,45 @@ async def paginate(
     *,
     sort: str,
     sorts: Sorts,
-    id_column: InstrumentedAttribute[Any],
     secret: str,
 ) -> Rows[R]:
     """One page of the rows that `statement` selects, in the order of `sort`: a key of `sorts`, with `-` to descend.
 
-    `id_column` decides between equal values; where single columns are selected, both are among them. Raises
-    InvalidCursor.
+    The id decides between equal values; where single columns are selected, both are among them. Raises InvalidCursor.
     """
-    column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
-    page = statement
-    if query.cursor is not None:
-        value, row_id = decode_cursor(query.cursor, sort, secret)
-        last = _parse(column, value), _parse(id_column, row_id)
-        page = page.where(_after(column, id_column, descending, last))
-    order = (column.desc(), id_column.desc()) if descending else (column.asc(), id_column.asc())
-    result = await session.execute(page.order_by(*order).limit(query.limit + 1))
+    last = None if query.cursor is None else last_of(query.cursor, sort, sorts, secret)
+    page = ordered(statement, sort, sorts, last).limit(query.limit + 1)
+    result = await session.execute(page)
     found: Sequence[Any] = result.all() if len(result.keys()) > 1 else result.scalars().all()
-    rows = found[: query.limit]
+    total = await session.scalar(counted(statement, sort, sorts)) if query.count else None
+    rows, key = found[: query.limit], sorts[sort.removeprefix("-")].key
     next_cursor = None
     if len(found) > query.limit:
-        next_cursor = encode_cursor(sort, getattr(rows[-1], column.key), getattr(rows[-1], id_column.key), secret)
-    total = None
-    if query.count:
-        counted = statement.with_only_columns(id_column).order_by(None).subquery()
-        total = await session.scalar(select(func.count()).select_from(counted))
+        next_cursor = encode_cursor(sort, getattr(rows[-1], key), rows[-1].id, secret)
     return Rows(rows, next_cursor, total)
 
 
-def _after(
-    column: InstrumentedAttribute[Any], id_column: InstrumentedAttribute[Any], descending: bool, last: tuple[Any, Any]
-) -> ColumnElement[bool]:
-    here, there = tuple_(column, id_column), tuple_(*last)
-    return here < there if descending else here > there
+def ordered(statement: Select[R], sort: str, sorts: Sorts, last: tuple[Any, Any] | None) -> Select[R]:
+    """In the order of `sort`, after the row that has these two values: that of the order, and the id."""
+    column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
+    id_column = column.class_.id
+    if last is not None:
+        here, there = tuple_(column, id_column), tuple_(*last)
+        statement = statement.where(here < there if descending else here > there)
+    return statement.order_by(*((column.desc(), id_column.desc()) if descending else (column, id_column)))
+
+
+def counted(statement: Select[Any], sort: str, sorts: Sorts) -> Select[int]:
+    """How many rows the statement has."""
+    ids = statement.with_only_columns(sorts[sort.removeprefix("-")].class_.id).order_by(None).subquery()
+    return select(func.count().label("total")).select_from(ids)
+
+
+def last_of(cursor: str, sort: str, sorts: Sorts, secret: str) -> tuple[Any, Any]:
+    """The two values that the page ended with which the cursor follows. Raises InvalidCursor."""
+    value, row_id = decode_cursor(cursor, sort, secret)
+    column = sorts[sort.removeprefix("-")]
+    return _parse(column, value), _parse(column.class_.id, row_id)
 
 
 def _parse(column: InstrumentedAttribute[Any], value: Any) -> Any:

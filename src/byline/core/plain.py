@@ -6,7 +6,6 @@ transaction of its own. Here nothing is left of that but the pool (`Readers.rows
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -15,7 +14,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from byline.core.reads import Compiler, note
 
-Row = SimpleNamespace
+Row = dict[str, Any]
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _DIALECT.statement_compiler = Compiler
@@ -31,7 +30,7 @@ class Query:
     async def rows(self, connection: asyncpg.Connection, values: Mapping[str, Any]) -> list[Row]:
         note(self.tables)
         found = await connection.fetch(self.sql, *{**self.values, **values}.values())
-        return [Row(**record) for record in found]
+        return [dict(record) for record in found]
 
 
 def compiled(statement: Select[Any]) -> Query:

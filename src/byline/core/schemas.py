@@ -4,7 +4,6 @@ import math
 import re
 import unicodedata
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, Any, Generic, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -18,7 +17,6 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     WithJsonSchema,
-    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -91,7 +89,8 @@ def _absolute(path: str, info: ValidationInfo) -> str:
     return public_address(path, info.context["site_url"]) if info.context else path
 
 
-SiteUrl = Annotated[str, BeforeValidator(_absolute), Field(json_schema_extra={"format": "uri"})]
+IS_PATH = BeforeValidator(_absolute)
+SiteUrl = Annotated[str, IS_PATH, Field(json_schema_extra={"format": "uri"})]
 """The public address of a row, made from its `path` by `Output.of`."""
 
 
@@ -225,12 +224,3 @@ class PageQuery(Input):
     # A title of 500 characters that JSON escapes, each with six, makes a cursor of 4,200.
     cursor: str | None = Field(None, max_length=5000, description="`next_cursor` of the page before.")
     count: bool = Field(False, description="Add `total`, the number of all that match.")
-
-
-@lru_cache(maxsize=1000)
-def only(model: type[Output], names: frozenset[str]) -> type[Output]:
-    """The model with no more than the named fields, so that nothing else is even read from the row."""
-    fields: dict[str, Any] = {
-        name: (field.annotation, field) for name, field in model.model_fields.items() if name in names
-    }
-    return create_model(f"{model.__name__}Only", __base__=Output, **fields)

@@ -78,7 +78,6 @@ async def _feed(
         which,
         sort=_NEWEST_FIRST,
         sorts=queries.SORTS,
-        id_column=Post.id,
         secret=settings.secret_key.get_secret_value(),
     )
     return Feed(

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Request, Response
@@ -12,7 +12,7 @@ from byline.accounts.caller import Caller
 from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, ReadSessionDep, SessionDep, SettingsDep
 from byline.core.http import version_etag
-from byline.core.plain import Query, compiled
+from byline.core.plain import Query, Row, compiled
 from byline.core.schemas import Output
 from byline.posts import drafts, policy, queries, revisions
 from byline.posts.columns import NOW, columns
@@ -21,10 +21,8 @@ from byline.posts.previews import PreviewLinkNotFound
 from byline.posts.review_comments import CommentNotFound
 from byline.posts.reviewing import ReviewedByOthers
 from byline.posts.revision_schemas import MOST_REVISIONS
-from byline.posts.schemas import PostDraft, PostOut, PostRendition, PostSource
+from byline.posts.schemas import PostDraft, PostOut, Rendition
 from byline.posts.service import PostNotFound, PublishedByOthers
-
-R = TypeVar("R", PostRendition, PostSource)
 
 
 async def get_published_post(slug: str, session: ReadSessionDep) -> Post:
@@ -53,16 +51,17 @@ def _with_slug(kind: Kind, model: type[Output]) -> Query:
     return compiled(statement.with_only_columns(*columns(model)))
 
 
-async def rendition(request: Request, kind: Kind, slug: str, model: type[R]) -> R:
-    """What readers get of a published article. Without a session: it is read more often than all else.
+async def published_row(request: Request, kind: Kind, slug: str, model: type[Rendition]) -> Row:
+    """What the model needs of a published article. Without a session: it is read more often than all else.
 
     Raises PostNotFound.
     """
-    state = request.app.state
-    rows = await state.readers.rows(request, _with_slug(kind, model), {"slug": slug, "now": datetime.now(UTC)})
+    values = {"slug": slug, "now": datetime.now(UTC)}
+    rows = await request.app.state.readers.rows(request, _with_slug(kind, model), values)
     if not rows:
         raise PostNotFound()
-    return model.of(rows[0], site_url=state.settings.site_url)
+    row: Row = rows[0]
+    return row
 
 
 PublishedPost = Annotated[Post, Depends(get_published_post)]

@@ -192,7 +192,7 @@ def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
     if filters.series is not None:
         conditions.append(Post.series_id.in_(select(Series.id).where(Series.slug == filters.series)))
     if filters.language is not None:
-        conditions.append(func.lower(Post.language) == filters.language.lower())
+        conditions.append(func.lower(Post.language) == func.lower(filters.language))
     if filters.featured is not None:
         conditions.append(
             Post.featured.expression if filters.featured else ~Post.featured

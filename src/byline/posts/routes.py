@@ -2,22 +2,22 @@
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, ready
+from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, link_to_next
 from byline.core.direct import DirectRoute
 from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
-from byline.core.schemas import Page, only
+from byline.core.rendering import json_response, rendered
+from byline.core.schemas import Page
 from byline.core.uris import uri
-from byline.posts import previews, queries, translations
-from byline.posts.columns import columns
-from byline.posts.deps import PublishedPage, PublishedPost, rendition
+from byline.posts import lists, previews, queries, translations
+from byline.posts.deps import PublishedPage, PublishedPost, published_row
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import (
@@ -36,9 +36,9 @@ from byline.posts.schemas import (
 from byline.posts.service import PostNotFound
 
 posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
-one_post = APIRouter(prefix=posts.prefix, tags=["Posts"], route_class=DirectRoute)
+direct_posts = APIRouter(prefix=posts.prefix, tags=["Posts"], route_class=DirectRoute)
 pages = APIRouter(prefix="/v1/pages", tags=["Pages"])
-one_page = APIRouter(prefix=pages.prefix, tags=["Pages"], route_class=DirectRoute)
+direct_pages = APIRouter(prefix=pages.prefix, tags=["Pages"], route_class=DirectRoute)
 previews_of_posts = APIRouter(prefix="/v1/previews", tags=["Previews"])
 
 
@@ -52,45 +52,58 @@ _PROBLEMS = problems(PostNotFound)
 _AS_MARKDOWN: dict[int | str, dict[str, Any]] = {
     200: {"content": {MarkdownResponse.media_type: {"schema": {"type": "string"}}}}
 }
+R = TypeVar("R", PostRendition, PostSource)
+
 _SUMMARIES = Page[PostSummary] | Page[PostFields]
 
 _LONGEST_LINK = 4000
 """Proxies refuse headers that are longer than 8 KB or less; a part of the languages would be an untrue list."""
 
 
-async def _list(kind: Kind, query: PostQuery, paginator: ReadPaginatorDep, settings: SettingsDep) -> Response:
-    statement = queries.listed(kind, datetime.now(UTC)).where(*queries.matching(query))
-    sort = queries.SORTS[query.sort.removeprefix("-")]
-    statement = statement.with_only_columns(*columns(PostSummary, query.names, sort=sort))
-    page = await paginator.page(statement, query, query.sort, queries.SORTS)
-    model = PostSummary if query.fields is None else only(PostSummary, query.names)
-    return ready(Page[model].of(page, site_url=settings.site_url), headers=paginator.response.headers)  # type: ignore[valid-type]
+async def _list(request: Request, kind: Kind, query: PostQuery) -> Response:
+    page = await lists.page(request, kind, query)
+    site_url = request.app.state.settings.site_url
+    data = [rendered(PostSummary, row, site_url, query.names) for row in page.data]
+    answer = {"data": data, "next_cursor": page.next_cursor, **({"total": page.total} if query.count else {})}
+    response = json_response(answer)
+    link_to_next(request, response, page.next_cursor)
+    return response
 
 
 async def _one(request: Request, kind: Kind, slug: str, accept: str) -> Response:
     if prefers(accept, "text/markdown", "application/json"):
         return await _markdown(request, kind, slug)
-    post = await rendition(request, kind, slug, PostRendition)
-    return ready(post, headers=_headers(post, request.app.state.settings))
+    row = await published_row(request, kind, slug, PostRendition)
+    site_url = request.app.state.settings.site_url
+    headers = _headers(Rendition.of(row, site_url=site_url), site_url)
+    return json_response(rendered(PostRendition, row, site_url), headers)
 
 
 async def _markdown(request: Request, kind: Kind, slug: str) -> MarkdownResponse:
-    source = await rendition(request, kind, slug, PostSource)
-    return MarkdownResponse(source.markdown, headers=_headers(source, request.app.state.settings))
+    source = await _shown(request, kind, slug, PostSource)
+    return MarkdownResponse(source.markdown, headers=_headers(source, request.app.state.settings.site_url))
 
 
 async def _html(request: Request, kind: Kind, slug: str) -> HTMLResponse:
-    post = await rendition(request, kind, slug, PostRendition)
-    headers = {**_headers(post, request.app.state.settings), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    post = await _shown(request, kind, slug, PostRendition)
+    headers = {
+        **_headers(post, request.app.state.settings.site_url),
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    }
     return HTMLResponse(html_document(post, address=post.url), headers=headers)
 
 
-def _headers(post: Rendition, settings: SettingsDep) -> dict[str, str]:
+async def _shown(request: Request, kind: Kind, slug: str, model: type[R]) -> R:
+    row = await published_row(request, kind, slug, model)
+    return model.of(row, site_url=request.app.state.settings.site_url)
+
+
+def _headers(post: Rendition, site_url: str) -> dict[str, str]:
     group: list[Rendition | Alternate] = [post, *post.alternates]
     languages = translations.links((one.language, one.url, one.is_original) for one in group)
     links = [f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages]
     links = links if sum(map(len, links)) <= _LONGEST_LINK else []
-    embed = f"{uri(settings.site_url)}/oembed?url={quote(uri(post.url), safe='')}"
+    embed = f"{uri(site_url)}/oembed?url={quote(uri(post.url), safe='')}"
     return {
         "Content-Language": post.language,
         "Last-Modified": format_datetime(post.updated_at, usegmt=True),
@@ -107,21 +120,19 @@ async def _translations(
     return Page[TranslationOut].of(page, site_url=settings.site_url)
 
 
-@posts.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
-async def list_posts(
-    query: Annotated[PostQuery, Query()], paginator: ReadPaginatorDep, settings: SettingsDep
-) -> Response:
+@direct_posts.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
+async def list_posts(request: Request, query: Annotated[PostQuery, Query()]) -> Response:
     """Published posts, the newest first."""
-    return await _list(Kind.POST, query, paginator, settings)
+    return await _list(request, Kind.POST, query)
 
 
-@one_post.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
+@direct_posts.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
 async def get_post_html(request: Request, slug: str) -> HTMLResponse:
     """One post as a plain HTML page."""
     return await _html(request, Kind.POST, slug)
 
 
-@one_post.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
+@direct_posts.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
 async def get_post_markdown(request: Request, slug: str) -> MarkdownResponse:
     """One post as it was written."""
     return await _markdown(request, Kind.POST, slug)
@@ -138,27 +149,25 @@ async def list_post_translations(
     return await _translations(post, query, paginator, settings)
 
 
-@one_post.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
+@direct_posts.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
 async def get_post(request: Request, slug: str, accept: AcceptHeader = "*/*") -> Response:
     """One post."""
     return await _one(request, Kind.POST, slug, accept)
 
 
-@pages.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
-async def list_pages(
-    query: Annotated[PostQuery, Query()], paginator: ReadPaginatorDep, settings: SettingsDep
-) -> Response:
+@direct_pages.get("", response_model=_SUMMARIES, responses=problems(InvalidCursor))
+async def list_pages(request: Request, query: Annotated[PostQuery, Query()]) -> Response:
     """Published pages, the newest first."""
-    return await _list(Kind.PAGE, query, paginator, settings)
+    return await _list(request, Kind.PAGE, query)
 
 
-@one_page.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
+@direct_pages.get("/{slug}.html", response_class=HTMLResponse, responses=_PROBLEMS)
 async def get_page_html(request: Request, slug: str) -> HTMLResponse:
     """One page as a plain HTML page."""
     return await _html(request, Kind.PAGE, slug)
 
 
-@one_page.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
+@direct_pages.get("/{slug}.md", response_class=MarkdownResponse, responses=_PROBLEMS)
 async def get_page_markdown(request: Request, slug: str) -> MarkdownResponse:
     """One page as it was written."""
     return await _markdown(request, Kind.PAGE, slug)
@@ -175,7 +184,7 @@ async def list_page_translations(
     return await _translations(page, query, paginator, settings)
 
 
-@one_page.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
+@direct_pages.get("/{slug}", responses=_PROBLEMS | _AS_MARKDOWN, response_model=PostOut)
 async def get_page(request: Request, slug: str, accept: AcceptHeader = "*/*") -> Response:
     """One page."""
     return await _one(request, Kind.PAGE, slug, accept)

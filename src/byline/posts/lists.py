@@ -1,0 +1,83 @@
+"""The lists that readers get: statements compiled once for each kind of question, and sent past the session."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy import ColumnElement, DateTime, Select, Text, bindparam, literal_column
+from sqlalchemy.types import TypeEngine
+
+from byline.core.pagination import Rows, counted, encode_cursor, last_of, ordered
+from byline.core.plain import Query, Row, compiled
+from byline.posts import queries
+from byline.posts.columns import NOW, columns
+from byline.posts.models import Kind, Post
+from byline.posts.schemas import PostFilters, PostQuery, PostSummary
+
+_MOMENT = DateTime(timezone=True)
+_FILTERS: dict[str, TypeEngine[Any]] = {
+    **dict.fromkeys(("tag", "author", "series", "language"), Text()),
+    **dict.fromkeys(("published_after", "published_before"), _MOMENT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of a question all that its statement depends on: the values that it is asked with are no part of it."""
+
+    kind: Kind
+    filters: frozenset[str]
+    featured: bool | None
+    sort: str
+    fields: frozenset[str]
+    limit: int
+    is_first: bool
+
+    @classmethod
+    def of(cls, kind: Kind, query: PostQuery) -> "Shape":
+        filters = frozenset(name for name in _FILTERS if getattr(query, name) is not None)
+        is_first = query.cursor is None
+        return cls(kind, filters, query.featured, query.sort, query.names, query.limit, is_first)
+
+
+async def page(request: Request, kind: Kind, query: PostQuery) -> Rows[Row]:
+    """Raises InvalidCursor."""
+    state = request.app.state
+    secret = state.settings.secret_key.get_secret_value()
+    shape = Shape.of(kind, query)
+    values: dict[str, Any] = {name: getattr(query, name) for name in shape.filters} | {"now": datetime.now(UTC)}
+    total = await state.readers.rows(request, _number(shape), values) if query.count else None
+    if query.cursor is not None:
+        last = last_of(query.cursor, query.sort, queries.SORTS, secret)
+        values |= zip(("last_value", "last_id"), last, strict=True)
+    found = await state.readers.rows(request, _page(shape), values)
+    rows, next_cursor = found[: query.limit], None
+    if len(found) > query.limit:
+        sort = queries.SORTS[query.sort.removeprefix("-")]
+        next_cursor = encode_cursor(query.sort, rows[-1][sort.key], rows[-1]["id"], secret)
+    return Rows(rows, next_cursor, None if total is None else total[0]["total"])
+
+
+@lru_cache(maxsize=500)
+def _page(shape: Shape) -> Query:
+    sort = queries.SORTS[shape.sort.removeprefix("-")]
+    last = None
+    if not shape.is_first:
+        last = bindparam("last_value", type_=sort.type), bindparam("last_id", type_=Post.id.type)
+    statement = _matching(shape).with_only_columns(*columns(PostSummary, shape.fields, sort=sort))
+    # Said in SQL itself: a plan that is to serve any number would be made for a tenth of the archive.
+    limit: ColumnElement[int] = literal_column(str(shape.limit + 1))
+    return compiled(ordered(statement, shape.sort, queries.SORTS, last).limit(limit))
+
+
+@lru_cache(maxsize=500)
+def _number(shape: Shape) -> Query:
+    return compiled(counted(_matching(shape), shape.sort, queries.SORTS))
+
+
+def _matching(shape: Shape) -> Select[Post]:
+    named: dict[str, Any] = {name: bindparam(name, type_=_FILTERS[name]) for name in shape.filters}
+    filters = PostFilters.model_construct(**named, featured=shape.featured)
+    return queries.listed(shape.kind, NOW).where(*queries.matching(filters))
