@@ -6,14 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from byline.core.errors import Invalid
 from byline.core.ids import uuid7
 from byline.core.pagination import InvalidCursor
+from byline.posts import publishing
 from byline.posts.columns import columns
 from byline.posts.models import Post, PostAuthor, PostTag
-from byline.posts.schemas import PostSummary
+from byline.posts.schemas import PostPublish, PostSummary
 from tests import make
 from tests.conftest import Sessions
 from tests.problems import assert_problem
@@ -104,6 +105,19 @@ async def test_filters(client: httpx.AsyncClient) -> None:
     for query, found in FILTERS.items():
         counted = await client.get(f"/v1/posts?{query}&count=true&limit=1")
         assert counted.json()["total"] == len(found)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("which", ["tag=physics", "author=ada", "tag=physics&author=ada"])
+async def test_what_is_given_another_time_moves_in_each_list(
+    client: httpx.AsyncClient, sessions: Sessions, which: str
+) -> None:
+    assert [row["title"] for row in await walk(client, f"/v1/posts?{which}&limit=1")] == ["A", "C"]
+    async with sessions.begin() as session:
+        oldest = (await session.scalars(select(Post).where(Post.title == "C"))).one()
+        await publishing.publish(session, oldest, PostPublish(at=DAY + timedelta(days=9)), caller=None)
+    assert [row["title"] for row in await walk(client, f"/v1/posts?{which}&limit=1")] == ["C", "A"]
+    assert await titles(client, f"{which}&published_after=2026-01-09T00:00:00Z") == ["C"]
 
 
 @pytest.mark.usefixtures("library")

@@ -77,7 +77,7 @@ async def _feed(
         statement.with_only_columns(*columns(Entry, sort=Post.published_at)),
         which,
         sort=_NEWEST_FIRST,
-        sorts=queries.SORTS,
+        sorts=queries.sorts(which),
         secret=settings.secret_key.get_secret_value(),
     )
     return Feed(

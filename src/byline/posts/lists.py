@@ -41,6 +41,12 @@ class Shape:
         is_first = query.cursor is None
         return cls(kind, filters, query.featured, query.sort, query.names, query.limit, is_first)
 
+    @property
+    def asked(self) -> PostFilters:
+        """The filters, with a place for each value."""
+        named: dict[str, Any] = {name: bindparam(name, type_=_FILTERS[name]) for name in self.filters}
+        return PostFilters.model_construct(**named, featured=self.featured)
+
 
 async def page(request: Request, kind: Kind, query: PostQuery) -> Rows[Row]:
     """Raises InvalidCursor."""
@@ -69,7 +75,7 @@ def _page(shape: Shape) -> Query:
     statement = _matching(shape).with_only_columns(*columns(PostSummary, shape.fields, sort=sort))
     # Said in SQL itself: a plan that is to serve any number would be made for a tenth of the archive.
     limit: ColumnElement[int] = literal_column(str(shape.limit + 1))
-    return compiled(ordered(statement, shape.sort, queries.SORTS, last).limit(limit))
+    return compiled(ordered(statement, shape.sort, queries.sorts(shape.asked), last).limit(limit))
 
 
 @lru_cache(maxsize=500)
@@ -78,6 +84,4 @@ def _number(shape: Shape) -> Query:
 
 
 def _matching(shape: Shape) -> Select[Post]:
-    named: dict[str, Any] = {name: bindparam(name, type_=_FILTERS[name]) for name in shape.filters}
-    filters = PostFilters.model_construct(**named, featured=shape.featured)
-    return queries.listed(shape.kind, NOW).where(*queries.matching(filters))
+    return queries.listed(shape.kind, NOW).where(*queries.matching(shape.asked))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, column_property, mapped_column, query_expression, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, query_expression, relationship, synonym
 
 from byline.accounts.models import User
 from byline.authors.models import Author
@@ -95,6 +95,14 @@ class Post(Row, Base):
             "published_at",
             "id",
             postgresql_where=text("deleted_at is null and status in ('scheduled', 'published') and featured"),
+        ),
+        Index("ix_posts_live_series", "series_id", "published_at", "id", postgresql_where=_LIVE),
+        Index(
+            "ix_posts_live_series_order",
+            "series_id",
+            text("coalesce(series_position, 2147483648)"),
+            "id",
+            postgresql_where=_LIVE,
         ),
         Index("ix_posts_series_id", "series_id"),
         Index("ix_posts_seen_slug", "seen_slug", postgresql_where=text("seen_slug is not null")),
@@ -252,18 +260,26 @@ class Post(Row, Base):
 
 class PostAuthor(Base):
     __tablename__ = "post_authors"
+    __table_args__ = (Index("ix_post_authors_published", "author_id", "published_at", "post_id"),)
 
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("authors.id"), primary_key=True, index=True)
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("authors.id"), primary_key=True)
     position: Mapped[int]
+    published_at: Mapped[datetime | None]  # the post's, as triggers see to it: lists are in its order
+
+    id: Mapped[UUID] = synonym("post_id")
 
 
 class PostTag(Base):
     __tablename__ = "post_tags"
+    __table_args__ = (Index("ix_post_tags_published", "tag_id", "published_at", "post_id"),)
 
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
-    tag_id: Mapped[UUID] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True, index=True)
+    tag_id: Mapped[UUID] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int]
+    published_at: Mapped[datetime | None]  # the post's, as triggers see to it: lists are in its order
+
+    id: Mapped[UUID] = synonym("post_id")
 
 
 class Revision(Base):

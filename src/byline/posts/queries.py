@@ -175,22 +175,28 @@ def reachable_by(caller: Caller) -> ColumnElement[bool]:
     return own(caller.user_id) if caller.own_only else true()
 
 
+def sorts(filters: PostFilters) -> Sorts:
+    """By time, what has a tag or an author is in the order of that table: so a page costs the same for a rare tag."""
+    return {**SORTS, "published_at": _time(filters)}
+
+
+def _time(filters: PostFilters) -> InstrumentedAttribute[datetime | None]:
+    if filters.tag is not None:
+        return PostTag.published_at
+    return Post.published_at if filters.author is None else PostAuthor.published_at
+
+
 def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
-    """The conditions that a client's filters set. A slug that nothing has is found out once, before any post is looked
-    at.
-    """
+    """The conditions that a client's filters set."""
     conditions: list[ColumnElement[bool]] = []
     if filters.tag is not None:
-        tagged = select(PostTag.post_id).join(Tag, Tag.id == PostTag.tag_id).where(Tag.slug == filters.tag)
-        conditions += [Post.id.in_(tagged), exists(select(Tag.id).where(Tag.slug == filters.tag))]
+        tag = select(Tag.id).where(Tag.slug == filters.tag).scalar_subquery()
+        conditions += [PostTag.post_id == Post.id, PostTag.tag_id == tag]
     if filters.author is not None:
-        written = select(PostAuthor.post_id).join(Author, Author.id == PostAuthor.author_id)
-        conditions += [
-            Post.id.in_(written.where(Author.slug == filters.author)),
-            exists(select(Author.id).where(Author.slug == filters.author)),
-        ]
+        author = select(Author.id).where(Author.slug == filters.author).scalar_subquery()
+        conditions += [PostAuthor.post_id == Post.id, PostAuthor.author_id == author]
     if filters.series is not None:
-        conditions.append(Post.series_id.in_(select(Series.id).where(Series.slug == filters.series)))
+        conditions.append(Post.series_id == select(Series.id).where(Series.slug == filters.series).scalar_subquery())
     if filters.language is not None:
         conditions.append(func.lower(Post.language) == func.lower(filters.language))
     if filters.featured is not None:
@@ -198,9 +204,9 @@ def matching(filters: PostFilters) -> list[ColumnElement[bool]]:
             Post.featured.expression if filters.featured else ~Post.featured
         )  # said in SQL itself, for its index
     if filters.published_after is not None:
-        conditions.append(Post.published_at > filters.published_after)
+        conditions.append(_time(filters) > filters.published_after)
     if filters.published_before is not None:
-        conditions.append(Post.published_at < filters.published_before)
+        conditions.append(_time(filters) < filters.published_before)
     return conditions
 
 
