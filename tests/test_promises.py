@@ -30,6 +30,9 @@ ANYBODY = re.compile(
     r"|post /v1/auth/(invitations/accept|password-reset|password-reset/confirm|email-change/confirm)$"
 )
 
+READ_FILES = {"find_index", "get_index"}
+"""Dependencies that may block."""
+
 
 def details(method: str, path: str) -> dict[str, Any]:
     operation: dict[str, Any] = DOCUMENT["paths"][path][method]
@@ -51,6 +54,16 @@ def test_only_the_settings_read_the_environment() -> None:
         path for path, code in CODE.items() if re.search(r"os\.environ\b(?!\.update|\[\"BYLINE_\w+\"\] =)", code)
     ]
     assert readers == []
+
+
+def test_no_dependency_takes_a_thread() -> None:
+    """As each that is a plain `def`, or a class, would."""
+    code = "\n".join(CODE.values())
+    dependencies = set(re.findall(r"\b(?:Depends|Security)\(([a-z]\w+)", code))
+    assert len(dependencies) > 50
+    plain = re.findall(r"^(?:def|class) (\w+)", code, re.MULTILINE)
+    assert dependencies.intersection(plain) <= READ_FILES
+    assert not re.search(r"\bDepends\(\)", code.replace("OAuth2PasswordRequestForm, Depends()", ""))
 
 
 def test_every_relationship_raises_on_lazy_load() -> None:

@@ -67,7 +67,7 @@ class FreshFactorRequired(Unauthenticated):
     }
 
 
-def get_client(request: Request) -> Client:
+async def get_client(request: Request) -> Client:
     return Client(
         device=request.headers.get("user-agent"), address=request.client.host if request.client is not None else None
     )
@@ -76,7 +76,7 @@ def get_client(request: Request) -> Client:
 ClientDep = Annotated[Client, Depends(get_client)]
 
 
-def get_lifetime(settings: SettingsDep) -> Lifetime:
+async def get_lifetime(settings: SettingsDep) -> Lifetime:
     return Lifetime(
         absolute=timedelta(hours=settings.token_lifetime_hours), idle=timedelta(hours=settings.session_idle_hours)
     )
@@ -85,7 +85,7 @@ def get_lifetime(settings: SettingsDep) -> Lifetime:
 LifetimeDep = Annotated[Lifetime, Depends(get_lifetime)]
 
 
-def require_same_site(request: Request, settings: SettingsDep) -> None:
+def check_same_site(request: Request, settings: Settings) -> None:
     """Refuses what another site makes a browser send: by `Sec-Fetch-Site`, else by `Origin`.
 
     Raises CrossSiteRequest. Gives nothing away where a browser sends neither: see `get_caller`.
@@ -96,6 +96,11 @@ def require_same_site(request: Request, settings: SettingsDep) -> None:
     if fetched in {"same-origin", "none"} or (fetched is None and sender is None) or sender in own:
         return
     raise CrossSiteRequest()
+
+
+async def require_same_site(request: Request, settings: SettingsDep) -> None:
+    """Raises CrossSiteRequest."""
+    check_same_site(request, settings)
 
 
 SameSite = Depends(require_same_site)
@@ -155,7 +160,7 @@ def require_scopes(caller: Caller, scopes: Iterable[str]) -> None:
 
 def _check_cookie_request(request: Request, caller: Caller, settings: SettingsDep) -> None:
     """Raises CrossSiteRequest."""
-    require_same_site(request, settings)
+    check_same_site(request, settings)
     if "sec-fetch-site" not in request.headers and "origin" not in request.headers:
         assert caller.session_id is not None
         expected = sessions.csrf_token(caller.session_id, settings.secret_key.get_secret_value())

@@ -1,6 +1,7 @@
 """What endpoints ask for in their signatures."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -56,16 +57,11 @@ async def get_read_session(request: Request) -> AsyncIterator[AsyncSession]:
 ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
 
 
+@dataclass(frozen=True, slots=True)
 class Precondition:
     """The `If-Match` of a request that changes something (RFC 9110 §13.1.1)."""
 
-    def __init__(
-        self,
-        if_match: Annotated[
-            str | None, Header(description="The ETag that you read; without it the answer is 428.", examples=['"7"'])
-        ] = None,
-    ) -> None:
-        self.if_match = if_match
+    if_match: str | None
 
     def versions(self) -> frozenset[int] | None:
         """The versions that the client has read; None for any. Raises VersionRequired, Invalid."""
@@ -89,7 +85,16 @@ class Precondition:
             raise StaleVersion(f"the current version is {version}", **members)
 
 
-PreconditionDep = Annotated[Precondition, Depends()]
+IfMatchHeader = Annotated[
+    str | None, Header(description="The ETag that you read; without it the answer is 428.", examples=['"7"'])
+]
+
+
+async def get_precondition(if_match: IfMatchHeader = None) -> Precondition:
+    return Precondition(if_match)
+
+
+PreconditionDep = Annotated[Precondition, Depends(get_precondition)]
 
 
 async def by_id(session: AsyncSession, table: type[T], row_id: UUID, missing: type[NotFound]) -> T:

@@ -5,7 +5,7 @@ from fastapi import Depends, Request
 from byline.insights.log import SearchLog
 
 
-def get_search_log(request: Request) -> SearchLog:
+async def get_search_log(request: Request) -> SearchLog:
     log: SearchLog = request.app.state.search_log
     return log
 

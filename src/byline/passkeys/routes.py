@@ -41,7 +41,7 @@ own = APIRouter(prefix="/v1/account/passkeys", tags=["Your account"], route_clas
 PROOF = (service.PasskeyRefused, tickets.InvalidTicket, throttle.TooManyAttempts)
 
 
-def get_relying_party(settings: SettingsDep) -> RelyingParty:
+async def get_relying_party(settings: SettingsDep) -> RelyingParty:
     return RelyingParty.of(settings)
 
 

@@ -8,7 +8,7 @@ from byline.accounts.service import lock_owners
 from byline.core.deps import SessionDep
 
 
-def get_download(response: Response) -> None:
+async def get_download(response: Response) -> None:
     """The answer is a file to save, and nobody else's."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Disposition"] = 'attachment; filename="personal-data.json"'

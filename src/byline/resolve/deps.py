@@ -7,7 +7,7 @@ from byline.redirects.paths import normal_path
 from byline.resolve.schemas import ResolveQuery
 
 
-def get_path(query: Annotated[ResolveQuery, Query()]) -> str:
+async def get_path(query: Annotated[ResolveQuery, Query()]) -> str:
     """As redirects have it."""
     try:
         return normal_path(query.path)
