@@ -3,6 +3,7 @@ it again takes longer than to read it.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import NoneType
 from typing import Any, get_args, get_origin
@@ -18,21 +19,41 @@ Part = Callable[[Any, str], Any]
 """Makes of a value, and the site's address, what is shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    sources: list[tuple[str, str]]
+    """What shows it, and what holds it."""
+    defaults: dict[str, Any]
+    parts: list[tuple[str, Part]]
+
+    def of(self, row: Row, site_url: str) -> dict[str, Any]:
+        try:
+            shown = {name: row[source] for name, source in self.sources}
+        except KeyError:  # in what was stored as JSON
+            shown = {name: row.get(source, self.defaults[name]) for name, source in self.sources}
+        for name, part in self.parts:
+            shown[name] = part(shown[name], site_url)
+        return shown
+
+
 def rendered(model: type[BaseModel], row: Row, site_url: str, names: frozenset[str] | None = None) -> dict[str, Any]:
     """The named fields of the model, or all: what `Output.of` and `model_dump` would make of the row."""
-    return {
-        name: row.get(source, default) if part is None else part(row.get(source, default), site_url)
-        for name, source, default, part in _fields(model, names)
-    }
+    return _shape(model, names).of(row, site_url)
 
 
 @lru_cache(maxsize=1000)
-def _fields(model: type[BaseModel], names: frozenset[str] | None) -> list[tuple[str, str, Any, Part | None]]:
-    return [
-        (name, str(field.validation_alias or name), field.get_default(), _part(field.annotation, field.metadata))
+def _shape(model: type[BaseModel], names: frozenset[str] | None = None) -> _Shape:
+    fields = {
+        name: field
         for name, field in model.model_fields.items()
         if not field.exclude and (names is None or name in names)
-    ]
+    }
+    parts = {name: _part(field.annotation, field.metadata) for name, field in fields.items()}
+    return _Shape(
+        [(name, str(field.validation_alias or name)) for name, field in fields.items()],
+        {name: field.get_default() for name, field in fields.items()},
+        [(name, part) for name, part in parts.items() if part is not None],
+    )
 
 
 def _part(annotation: Any, metadata: list[Any]) -> Part | None:
@@ -40,16 +61,12 @@ def _part(annotation: Any, metadata: list[Any]) -> Part | None:
     if IS_PATH in metadata:
         return public_address
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return partial(_object, annotation)
+        return _shape(annotation).of
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
     inner = _part(kinds[0], []) if len(kinds) == 1 else None
     if inner is None:
         return None
     return partial(_array, inner) if get_origin(annotation) is list else partial(_optional, inner)
-
-
-def _object(model: type[BaseModel], row: Row, site_url: str) -> dict[str, Any]:
-    return rendered(model, row, site_url)
 
 
 def _array(part: Part, values: list[Any], site_url: str) -> list[Any]:
