@@ -100,11 +100,17 @@ async def add(app: FastAPI, title: str) -> str:
         return f"/v1/posts/{(await make.post(session, title)).slug}"
 
 
-async def test_readers_are_sent_to_it_and_who_may_have_written_is_not(app: FastAPI, client: httpx.AsyncClient) -> None:
-    address = await add(app, "Before")
+BOTH_WAYS = pytest.mark.parametrize("what", ["", "/translations"], ids=["past the session", "by a session"])
+
+
+@BOTH_WAYS
+async def test_readers_are_sent_to_it_and_who_may_have_written_is_not(
+    app: FastAPI, client: httpx.AsyncClient, what: str
+) -> None:
+    address = await add(app, f"Before{what}") + what
     replica = await caught_up(app)
     await replay(app, paused=True)
-    later = await add(app, "Later")
+    later = await add(app, f"Later{what}") + what
     await replica.check()
     assert replica.is_fit()  # not for long, but less than it may be
     assert (await client.get(address)).status_code == 200
@@ -157,10 +163,11 @@ async def test_it_is_not_behind_when_nothing_happens(app: FastAPI) -> None:
     assert replica.as_of > before
 
 
+@BOTH_WAYS
 async def test_without_it_readers_are_sent_to_the_primary_at_once(
-    app: FastAPI, client: httpx.AsyncClient, standby: EmbeddedPostgres
+    app: FastAPI, client: httpx.AsyncClient, standby: EmbeddedPostgres, what: str
 ) -> None:
-    address = await add(app, "Whatever happens")
+    address = await add(app, f"Whatever happens{what}") + what
     replica = await caught_up(app)
     assert (await client.get(address)).status_code == 200
     await asyncio.to_thread(standby.stop)
