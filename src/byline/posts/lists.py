@@ -22,6 +22,9 @@ _FILTERS: dict[str, TypeEngine[Any]] = {
     **dict.fromkeys(("published_after", "published_before"), _MOMENT),
 }
 
+_LAST = ("last_value", "last_id")
+"""Of the page before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -54,11 +57,11 @@ async def page(request: Request, kind: Kind, query: PostQuery) -> Rows[Row]:
     secret = state.settings.secret_key.get_secret_value()
     shape = Shape.of(kind, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in shape.filters} | {"now": datetime.now(UTC)}
-    total = await state.readers.rows(request, _number(shape), values) if query.count else None
+    last: dict[str, Any] = {}
     if query.cursor is not None:
-        last = last_of(query.cursor, query.sort, queries.SORTS, secret)
-        values |= zip(("last_value", "last_id"), last, strict=True)
-    found = await state.readers.rows(request, _page(shape), values)
+        last = dict(zip(_LAST, last_of(query.cursor, query.sort, queries.SORTS, secret), strict=True))
+    found = await state.readers.rows(request, _page(shape), values | last)
+    total = await state.readers.rows(request, _number(shape), values) if query.count else None
     rows, next_cursor = found[: query.limit], None
     if len(found) > query.limit:
         sort = queries.SORTS[query.sort.removeprefix("-")]
@@ -71,7 +74,7 @@ def _page(shape: Shape) -> Query:
     sort = queries.SORTS[shape.sort.removeprefix("-")]
     last = None
     if not shape.is_first:
-        last = bindparam("last_value", type_=sort.type), bindparam("last_id", type_=Post.id.type)
+        last = bindparam(_LAST[0], type_=sort.type), bindparam(_LAST[1], type_=Post.id.type)
     statement = _matching(shape).with_only_columns(*columns(PostSummary, shape.fields, sort=sort))
     # Said in SQL itself: a plan that is to serve any number would be made for a tenth of the archive.
     limit: ColumnElement[int] = literal_column(str(shape.limit + 1))
