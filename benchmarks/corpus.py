@@ -15,6 +15,7 @@ import asyncpg
 
 SEED = 20_261_123
 TAGS, AUTHORS = 200, 50
+COMMON_TAG = "topic-000"
 BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 
 
@@ -69,6 +70,11 @@ def articles(count: int) -> Iterator[tuple[str, str]]:
         yield f"{slug(number)}.md", "---\n" + "\n".join(head) + "\n---\n\n" + "\n\n".join(body) + "\n"
 
 
+def texts(count: int) -> list[str]:
+    """The Markdown of the first articles, without their front matter."""
+    return [source.partition("---\n\n")[2] for _, source in articles(count)]
+
+
 def write(folder: Path, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in articles(count):
@@ -91,7 +97,8 @@ async def multiply(url: str, count: int) -> None:
                 row["column_name"]
                 for row in await connection.fetch(
                     "select column_name from information_schema.columns"
-                    " where table_name = $1 and is_generated = 'NEVER' order by ordinal_position",
+                    " where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'"
+                    " order by ordinal_position",
                     table,
                 )
             ]
@@ -100,6 +107,7 @@ async def multiply(url: str, count: int) -> None:
                 changed |= {
                     "slug": "original.slug || '-' || copy",
                     "published_at": "original.published_at - make_interval(mins => copy)",
+                    "seen_slug": "original.seen_slug || '-' || copy",
                 }
             values = ", ".join(changed.get(column, f"original.{column}") for column in columns)
             await connection.execute(_COPY.format(table=table, columns=", ".join(columns), values=values, times=times))

@@ -1,13 +1,14 @@
 """Servers started as an operator would, each part on its core, and the load that is put on them."""
 
-import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -19,9 +20,57 @@ from byline.core.embedded import EmbeddedPostgres
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
-SERVER, REST = 0, (os.cpu_count() or 1) - 1  # cores
+SERVER, REST = 0, (os.cpu_count() or 1) - 1
+"""The core of what is measured; that of PostgreSQL, of the load, and of this process."""
+
+PINNED = f"what is measured has core {SERVER}; PostgreSQL and the load have core {REST}"
 PATIENCE = 120.0
+CONNECTIONS = 16
 OWNER = ("owner@example.com", "correct horse battery")
+PRODUCTION = {"BYLINE_ENVIRONMENT": "production", "BYLINE_SECRET_KEY": "of a benchmark, and 32 characters long"}
+
+
+@dataclass(frozen=True)
+class Server:
+    address: str
+    process: psutil.Process
+    took: float
+    """Seconds until it answered."""
+
+    def processes(self) -> list[psutil.Process]:
+        """Those which serve."""
+        spawned = [one for one in self.process.children() if "multiprocessing.spawn" in " ".join(one.cmdline())]
+        return spawned or [self.process]
+
+    def cpu(self) -> float:
+        """Seconds that these have had of a core."""
+        times = [process.cpu_times() for process in self.processes()]
+        return sum(part.user + part.system for part in times)
+
+    def memories(self) -> list[float]:
+        """MiB that each of them holds (RSS)."""
+        return [round(process.memory_info().rss / 2**20, 1) for process in self.processes()]
+
+    def settle(self) -> None:
+        """Waits until it rests: at its first start it puts all posts into the search index."""
+        resting = 0
+        while resting < 3:
+            before = self.cpu()
+            time.sleep(1)
+            resting = resting + 1 if self.cpu() - before < 0.1 else 0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a round of load found."""
+
+    rate: float
+    """Requests a second."""
+    p50: float
+    p99: float
+    """Milliseconds."""
+    cpu: float
+    """Microseconds of the server's core that a request took."""
 
 
 def address_of(data: Path) -> str:
@@ -32,7 +81,7 @@ def address_of(data: Path) -> str:
 def environment(data: Path, **more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BYLINE_")}
     paths = [str(ROOT / "src"), str(ROOT)]
-    return {**inherited, "BYLINE_DATA_DIR": str(data), "PYTHONPATH": os.pathsep.join(paths), **more}
+    return {**inherited, **PRODUCTION, "BYLINE_DATA_DIR": str(data), "PYTHONPATH": os.pathsep.join(paths), **more}
 
 
 def byline(data: Path, *arguments: str, stdin: str = "") -> str:
@@ -42,29 +91,49 @@ def byline(data: Path, *arguments: str, stdin: str = "") -> str:
     return run.stdout
 
 
-def pin(process: psutil.Process, place: Path) -> None:
-    """Python to the server's core; PostgreSQL, and all that it starts from now on, to the other."""
-    for one in [process, *process.children(recursive=True)]:
-        one.cpu_affinity([REST if one.name() == "postgres" else SERVER])
-    for one in psutil.process_iter(["name", "cwd"]):
-        if one.info["name"] == "postgres" and (one.info["cwd"] or "").startswith(str(place)):
-            one.cpu_affinity([REST])
+def create_owner(data: Path) -> None:
+    """And the database, where there is none."""
+    email, password = OWNER
+    byline(data, "create-owner", "--email", email, "--name", "Owner", "--password-stdin", stdin=f"{password}\n")
 
 
 @contextmanager
-def started(command: list[str], address: str, probe: str, place: Path, variables: Mapping[str, str]) -> Iterator[float]:
-    """The seconds that it took until the probe was answered."""
+def scratch() -> Iterator[Path]:
+    """A folder into which PostgreSQL may look, too."""
+    with tempfile.TemporaryDirectory(prefix="byline-benchmark-") as folder:
+        place = Path(folder).resolve()
+        place.chmod(0o755)
+        yield place
+
+
+@contextmanager
+def on(core: int) -> Iterator[None]:
+    """This thread has that core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def started(
+    command: Sequence[str], port: int, probe: str, place: Path, variables: Mapping[str, str]
+) -> Iterator[Server]:
+    address = f"http://127.0.0.1:{port}"
     began = time.monotonic()
     with (place / "server.log").open("a") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+        pinned = ["taskset", "-c", str(SERVER), *command]  # for psutil would pin one thread of it
+        process = subprocess.Popen([*pinned, "--port", str(port)], env=variables, stdout=log, stderr=log)
     try:
         while not _answers(address + probe):
             if process.poll() is not None or time.monotonic() - began > PATIENCE:
-                raise RuntimeError(f"{command} does not serve: see {place / 'server.log'}")
+                raise RuntimeError(f"{command} does not serve: {(place / 'server.log').read_text()[-2000:]}")
             time.sleep(0.02)
         took = time.monotonic() - began
-        pin(psutil.Process(process.pid), place)
-        yield took
+        for one in psutil.process_iter(["name", "cwd"]):  # a PostgreSQL that it started, and all that this starts
+            if one.info["name"] == "postgres" and (one.info["cwd"] or "").startswith(str(place)):
+                one.cpu_affinity([REST])
+        yield Server(address, psutil.Process(process.pid), took)
     finally:
         process.terminate()
         process.wait(PATIENCE)
@@ -78,46 +147,45 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def serving(place: Path, port: int, *arguments: str, **variables: str) -> Iterator[tuple[str, float]]:
-    """`byline serve`: its address, and how long it took to start."""
-    address = f"http://127.0.0.1:{port}"
-    command = [str(BIN / "byline"), "serve", "--no-demo", "--port", str(port), *arguments]
-    with started(command, address, "/readyz", place, environment(place / "data", **variables)) as took:
-        yield address, took
+def serving(place: Path, port: int, *arguments: str) -> Iterator[Server]:
+    """`byline serve`, with its own PostgreSQL and its defaults for production."""
+    command = [str(BIN / "byline"), "serve", *arguments]
+    with started(command, port, "/readyz", place, environment(place / "data")) as server:
+        yield server
 
 
 @contextmanager
-def limit(place: Path, port: int, name: str, **variables: str) -> Iterator[str]:
-    address = f"http://127.0.0.1:{port}"
-    command = [str(BIN / "uvicorn"), "--factory", f"benchmarks.limits:{name}", "--port", str(port)]
-    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    with started(command, address, "/list", place, environment(place, **variables)):
-        yield address
+def limit(place: Path, port: int, factory: str, **variables: str) -> Iterator[Server]:
+    """An application on a bare uvicorn."""
+    command = [str(BIN / "uvicorn"), "--factory", factory, "--loop", "uvloop", "--http", "httptools"]
+    command += ["--no-access-log", "--log-level", "warning"]
+    with started(command, port, "/", place, environment(place, **variables)) as server:
+        yield server
 
 
-def wrk(url: str, seconds: int, connections: int, headers: Mapping[str, str]) -> dict[str, float]:
-    """Requests a second, and latencies in milliseconds. Raises where any answer was no success."""
-    command = ["taskset", "-c", str(REST), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    said = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in said:
-        raise RuntimeError(f"{url}: {said}")
+def wrk(server: Server, paths: Sequence[str], seconds: int, headers: Mapping[str, str]) -> Load:
+    """Asks for the paths in turn. Raises where any answer was no success."""
+    command = ["taskset", "-c", str(REST), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
+    command += ["--timeout", "20s", *(part for name, value in headers.items() for part in ("-H", f"{name}: {value}"))]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if len(paths) > 1:
+            listed = ", ".join(f'"{path}"' for path in paths)
+            script.write(f"local paths, n = {{{listed}}}, 0\n")
+            script.write('request = function() n = n + 1; return wrk.format("GET", paths[n % #paths + 1]) end\n')
+            script.flush()
+            command += ["-s", script.name]
+        before = server.cpu()
+        said = subprocess.run([*command, server.address + paths[0]], capture_output=True, text=True, check=True).stdout
+        spent = server.cpu() - before
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(f"{server.address}{paths[0]}: {said}")
     units = {"us": 0.001, "ms": 1.0, "s": 1000.0}
     latencies = {
-        f"p{part}": float(value) * units[unit]
-        for part, value, unit in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", said)
+        part: float(value) * units[unit] for part, value, unit in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", said)
     }
-    return {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), **latencies}  # type: ignore[index]
-
-
-def memories(port: int) -> list[float]:
-    """MiB that each process holds which serves there (RSS)."""
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if "serve" in line and str(port) in line:
-            serving = [one for one in process.children() if "multiprocessing.spawn" in " ".join(one.cmdline())]
-            return [round(one.memory_info().rss / 2**20, 1) for one in serving or [process]]
-    return []
+    asked, rate = re.search(r"(\d+) requests in", said), re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert asked is not None and rate is not None, said
+    return Load(float(rate[1]), latencies["50"], latencies["99"], spent / max(1, int(asked[1])) * 1e6)
 
 
 def size_of_install() -> float:
@@ -143,9 +211,9 @@ def facts() -> dict[str, str]:
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     version = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout.split("\n")[0]
     return {
-        "processor": f"{model[1] if model else '?'}, {os.cpu_count()} cores",
+        "processor": f"{model[1] if model else '?'}, {os.cpu_count()} cores; {PINNED}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "Python": sys.version.split()[0],
-        "load generator": version.split(" Copyright")[0].strip() or "wrk",
-        "load of the machine at the end": json.dumps(os.getloadavg()),
+        "load generator": f"{version.split(' Copyright')[0].strip()}, {CONNECTIONS} connections",
+        "load of the machine at the end": ", ".join(f"{value:.1f}" for value in os.getloadavg()),
     }

@@ -8,23 +8,24 @@ its commit; an answer counts by when it was asked for. So what is told here is r
 import argparse
 import asyncio
 import bisect
+import os
 import subprocess
-import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import httpx
 import psutil
 
-from benchmarks import corpus, machine
+from benchmarks import corpus, machine, results
 
 PORT = 8771
 PATIENCE = 60.0  # seconds: all processes share a core with the load
 ONE = httpx.Limits(max_connections=1)
 NEWEST = "/v1/posts?limit=1&fields=title"
+PARTS = {"p50": 0.5, "p99": 0.99, "most": 1.0}
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def steps_back(seen: list[Seen]) -> int:
     return count
 
 
-async def measure(address: str, url: str, count: int, readers: int) -> None:
+async def measure(address: str, url: str, count: int, readers: int) -> list[tuple[str, str]]:
     done = asyncio.Event()
     seen: dict[int, list[Seen]] = defaultdict(list)
     reading = [asyncio.create_task(read(address, done, seen)) for _ in range(readers)]
@@ -121,14 +122,17 @@ async def measure(address: str, url: str, count: int, readers: int) -> None:
     await asyncio.gather(*reading)
     published = await times(url)
     late = sorted(delay for mine in seen.values() for delay in lateness(mine, published))
-    answers = sum(map(len, seen.values()))
-    print(f"publications: {count} in {took:.0f} s; {answers} answers read from {len(seen)} processes")
-    for name, part in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
-        print(
-            f"an old answer, milliseconds after the publication, {name}: {late[int(part * (len(late) - 1))] * 1000:.1f}"
-        )
-    print(f"old answers to who published, from the process that wrote: {blind}")
-    print(f"steps back in one process: {sum(steps_back(mine) for mine in seen.values())}")
+    return [
+        ("publications", f"{count:,} in {took:.0f} s"),
+        ("answers read", f"{sum(map(len, seen.values())):,}, from {len(seen)} processes"),
+        *((f"an old answer after a publication, ms: {name}", _part(late, part)) for name, part in PARTS.items()),
+        ("old answers to who published, from the process that wrote", f"{blind}"),
+        ("steps back in one process", f"{sum(steps_back(mine) for mine in seen.values())}"),
+    ]
+
+
+def _part(late: Sequence[float], part: float) -> str:
+    return f"{late[int(part * (len(late) - 1))] * 1000:.1f}"
 
 
 def main() -> None:
@@ -138,25 +142,28 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=12)
     parser.add_argument("--load", type=int, default=8, help="connections of wrk besides; 0 for none")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="byline-benchmark-") as folder:
-        place = Path(folder).resolve()
-        place.chmod(0o755)
-        email, password = machine.OWNER
-        arguments = ("--email", email, "--name", "Owner", "--password-stdin")
-        machine.byline(place / "data", "create-owner", *arguments, stdin=f"{password}\n")
+    os.sched_setaffinity(0, {machine.REST})
+    with machine.scratch() as place:
+        machine.create_owner(place / "data")
         corpus.write(place / "articles", 100)
         machine.byline(place / "data", "import", "markdown", str(place / "articles"))
-        with machine.serving(place, PORT, "--workers", str(options.processes)) as (address, _):
-            command = ["wrk", "-t1", f"-c{options.load}", "-d600s", f"{address}/v1/posts?limit=20"]
+        with machine.serving(place, PORT, "--workers", str(options.processes)) as server:
+            command = ["wrk", "-t1", f"-c{options.load}", "-d3600s", f"{server.address}/v1/posts?limit=20"]
             load = subprocess.Popen(command, stdout=subprocess.DEVNULL) if options.load else None
             try:
                 url = machine.address_of(place / "data")
-                asyncio.run(measure(address, url, options.publications, options.readers))
-                print("memory of the processes, MiB:", machine.memories(PORT))
+                rows = asyncio.run(measure(server.address, url, options.publications, options.readers))
+                memories = ", ".join(f"{memory:.0f}" for memory in server.memories())
+                rows.append(("memory of the processes, MiB", memories))
             finally:
                 if load is not None:
                     load.terminate()
                     load.wait()
+    processes = (
+        f"{options.processes} processes on one socket, {options.readers} readers, {options.load} more connections"
+    )
+    results.write("staleness", f"Staleness: {processes}", parser.prog, results.table(("", ""), rows))
 
 
-main()
+if __name__ == "__main__":
+    main()
