@@ -94,7 +94,7 @@ _PAGES = {"page": _aggregated(_SUMMARY), "feed": _aggregated(_WITH_TEXT)}
 _TAGGED_PAGE = _aggregated(_SUMMARY, _TAGGED)
 
 
-async def _text(connection: Any, what: str, name: str) -> bytes:
+async def text(connection: Any, what: str, name: str) -> bytes:
     """What PostgreSQL has ready, or puts together."""
     match what, name:
         case "stored", _:
@@ -110,10 +110,10 @@ async def _text(connection: Any, what: str, name: str) -> bytes:
     return str(found).encode()
 
 
-async def _rows(connection: Any, tag: str) -> bytes:
+async def rows(connection: Any, tag: str) -> bytes:
     condition, values = (f" and {_TAGGED}", [tag]) if tag else ("", [])
-    rows = await connection.fetch(f"{_ROWS}{condition} {_NEWEST}", *values)
-    posts = {row["id"]: {**row, "series": None, "tags": [], "authors": []} for row in rows}
+    found = await connection.fetch(f"{_ROWS}{condition} {_NEWEST}", *values)
+    posts = {row["id"]: {**row, "series": None, "tags": [], "authors": []} for row in found}
     for name, query in (("tags", _ROW_TAGS), ("authors", _ROW_AUTHORS)):
         for post_id, *parts in await connection.fetch(query, list(posts)):
             posts[post_id][name].append(dict(zip(("id", "slug", "name", "avatar_url"), parts, strict=False)))
@@ -122,7 +122,7 @@ async def _rows(connection: Any, tag: str) -> bytes:
     return to_json({"data": list(posts.values()), "next_cursor": None})
 
 
-async def _write(connection: Any, what: str, name: str, body: dict[str, Any]) -> bytes:
+async def write(connection: Any, what: str, name: str, body: dict[str, Any]) -> bytes:
     """In one transaction: the post locked and changed, a revision, an event."""
     post_id = UUID(name) if name else uuid4()
     async with connection.transaction():
@@ -164,8 +164,8 @@ def app() -> ASGIApp:
         what, _, name = str(scope["path"]).removeprefix("/").partition("/")
         async with pool.acquire() as connection:
             if scope["method"] == "POST":
-                return await _write(connection, what, name, await _body(receive))
-            return await (_rows(connection, name) if what == "rows" else _text(connection, what, name))
+                return await write(connection, what, name, await _body(receive))
+            return await (rows(connection, name) if what == "rows" else text(connection, what, name))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -189,11 +189,11 @@ async def install(address: str) -> None:
 async def bring_in(address: str, batches: int) -> float:
     """Writes all that is in Byline's tables once more; the seconds of this process that it took."""
     connection = await asyncpg.connect(address)
-    rows = {table: await connection.fetch(f"select * from {table}") for table in WRITTEN}
+    there = {table: await connection.fetch(f"select * from {table}") for table in WRITTEN}
     began = time.process_time()
     for batch in range(batches):
         async with connection.transaction():
-            for table, all_of_it in rows.items():
+            for table, all_of_it in there.items():
                 part = all_of_it[len(all_of_it) * batch // batches : len(all_of_it) * (batch + 1) // batches]
                 places = ", ".join(f"${place}" for place, _ in enumerate(all_of_it[0], 1))
                 await connection.executemany(f"insert into alone.{table} values ({places})", part)

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 Bar = tuple[str, float, float, float]
 """What it is of; the median, the least and the most, as parts of the limit."""
 
-LEFT, WIDTH, HEIGHT = 260, 560, 26
+LEFT, WIDTH, HEIGHT = 340, 560, 26
 
 
 def bars(title: str, rows: Sequence[Bar]) -> str:
@@ -18,7 +18,8 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
         ' font-family="sans-serif">',
         '<rect width="100%" height="100%" fill="#fff"/>',
         f'<text x="10" y="22" font-size="15" font-weight="bold">{escape(title)}</text>',
-        f'<line x1="{LEFT + scale:.1f}" x2="{LEFT + scale:.1f}" y1="34" y2="{height - 14}" stroke="#999"/>',
+        f'<line x1="{LEFT + scale:.1f}" x2="{LEFT + scale:.1f}" y1="34" y2="{height - 16}" stroke="#999"/>',
+        f'<text x="{LEFT + scale:.1f}" y="{height - 4}" font-size="11" text-anchor="middle">1.00</text>',
     ]
     for number, (name, median, least, most) in enumerate(rows):
         y = 40 + HEIGHT * number

@@ -115,14 +115,15 @@ def compare(byline: Server, database: Server, asked: Sequence[Operation]) -> Non
             own = httpx.get(byline.address + operation.paths[0]).json()
             for name, paths in operation.limits.items():
                 other = httpx.get(database.address + paths[0]).json()
-                if _shape(own) != _shape(other):
-                    raise RuntimeError(f"{operation.name}, {name}: {_shape(other)} is not {_shape(own)}")
+                if shape(own) != shape(other):
+                    raise RuntimeError(f"{operation.name}, {name}: {shape(other)} is not {shape(own)}")
 
 
-def _shape(value: Any) -> Any:
+def shape(value: Any) -> Any:
+    """Which fields there are."""
     if isinstance(value, dict):
-        return {name: _shape(part) for name, part in value.items() if name not in {"custom", "next_cursor"}}
-    return [_shape(part) for part in value] if isinstance(value, list) else None
+        return {name: shape(part) for name, part in value.items() if name not in {"custom", "next_cursor"}}
+    return [shape(part) for part in value] if isinstance(value, list) else None
 
 
 @dataclass(frozen=True)
