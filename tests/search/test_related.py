@@ -20,7 +20,7 @@ from byline.posts.models import Post
 from byline.search.directory import IndexDirectory
 from tests import make
 from tests.conftest import Sessions, create_database
-from tests.core.test_store import hits, reader, running
+from tests.core.store.applications import hits, reader, running
 from tests.corpora import corpus
 
 BREAD = "Knead the dough, let the yeast rise, and bake the sourdough loaf in a hot oven. "
