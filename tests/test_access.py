@@ -22,8 +22,9 @@ from byline.passkeys.models import Passkey
 from byline.posts import previews, publishing, review_comments, reviewing
 from byline.posts import service as posts
 from byline.posts.models import Post
+from byline.posts.preview_schemas import PreviewLinkCreate
 from byline.posts.review_schemas import NewReviewComment, ReviewNote
-from byline.posts.schemas import PostCreate, PostPublish, PreviewLinkCreate
+from byline.posts.schemas import PostCreate, PostPublish
 from byline.redirects import service as redirects
 from byline.redirects.schemas import RedirectCreate
 from byline.webhooks import service as webhooks

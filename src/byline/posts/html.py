@@ -3,7 +3,8 @@
 from html import escape
 
 from byline.core.markdown import highlight_css
-from byline.posts.schemas import PostOut, PreviewOut
+from byline.posts.preview_schemas import PreviewOut
+from byline.posts.schemas import PostOut
 
 # Nothing in an article may run or frame; pictures and recordings may come from anywhere.
 CONTENT_SECURITY_POLICY = (

@@ -12,7 +12,7 @@ from byline.core.problems import problems
 from byline.core.schemas import Page
 from byline.posts import previews, queries, service
 from byline.posts.deps import EditablePreviewLink, ManagedPost, PreviewablePost
-from byline.posts.schemas import NewPreviewLink, PreviewLinkCreate, PreviewLinkOut, PreviewQuery
+from byline.posts.preview_schemas import NewPreviewLink, PreviewLinkCreate, PreviewLinkOut, PreviewQuery
 
 router = APIRouter(prefix="/posts/{post_id}/preview-links", tags=["Manage posts"], route_class=IdempotentRoute)
 

@@ -15,7 +15,8 @@ from byline.core.schemas import Page
 from byline.posts import queries, service, trash
 from byline.posts.deps import PurgeablePost, RestorablePost, TrashedPostRow, newest_draft
 from byline.posts.models import Post
-from byline.posts.schemas import PostDraft, PostRestored, TrashedPost, TrashQuery
+from byline.posts.schemas import PostDraft
+from byline.posts.trash_schemas import PostRestored, TrashedPost, TrashQuery
 
 router = APIRouter(tags=["Manage posts"], route_class=IdempotentRoute)
 

@@ -13,7 +13,8 @@ from byline.core.errors import Gone, Invalid, NotFound
 from byline.core.schemas import public_address
 from byline.posts import drafts, queries
 from byline.posts.models import Post, PreviewLink, path_of
-from byline.posts.schemas import PostContent, PreviewLinkCreate, PreviewOut
+from byline.posts.preview_schemas import PreviewLinkCreate, PreviewOut
+from byline.posts.schemas import PostContent
 
 PREFIX = "byp_"
 LIFETIME = timedelta(days=7)

@@ -20,6 +20,7 @@ from byline.posts import lists, previews, queries, translations
 from byline.posts.deps import PublishedPage, PublishedPost, published_row
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
+from byline.posts.preview_schemas import PreviewOut
 from byline.posts.schemas import (
     Alternate,
     PostFields,
@@ -28,7 +29,6 @@ from byline.posts.schemas import (
     PostRendition,
     PostSource,
     PostSummary,
-    PreviewOut,
     Rendition,
     TranslationOut,
     TranslationQuery,

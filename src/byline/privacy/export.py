@@ -20,7 +20,7 @@ from byline.core.events import Event
 from byline.oidc.models import Identity
 from byline.passkeys.models import Passkey
 from byline.passkeys.schemas import PasskeyOut
-from byline.posts.schemas import PreviewLinkOut
+from byline.posts.preview_schemas import PreviewLinkOut
 from byline.privacy import queries, traces
 from byline.privacy.schemas import (
     PersonalComment,

@@ -10,7 +10,7 @@ from byline.authors.schemas import ManagedAuthor
 from byline.core.schemas import Input, Output
 from byline.passkeys.schemas import PasskeyOut
 from byline.posts.models import Kind, Status
-from byline.posts.schemas import PreviewLinkOut
+from byline.posts.preview_schemas import PreviewLinkOut
 from byline.webhooks.schemas import WebhookOut
 
 
