@@ -89,7 +89,9 @@ def main() -> None:
         measured = measure(place, sizes, options)
     name, counted = "-".join(map(str, sizes)), " and ".join(f"{posts:,}" for posts in sizes)
     plot = report.plot(f"Byline, as a part of what the limit does ({sizes[0]:,} posts)", measured)
-    results.write(name, f"{counted} posts", parser.prog, report.lines(measured), plot)
+    results.write(
+        name, f"{counted} posts, {machine.CONNECTIONS} connections", parser.prog, report.lines(measured), plot
+    )
 
 
 if __name__ == "__main__":

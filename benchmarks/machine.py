@@ -214,6 +214,6 @@ def facts() -> dict[str, str]:
         "processor": f"{model[1] if model else '?'}, {os.cpu_count()} cores; {PINNED}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "Python": sys.version.split()[0],
-        "load generator": f"{version.split(' Copyright')[0].strip()}, {CONNECTIONS} connections",
+        "load generator": version.split(" Copyright")[0].strip(),
         "load of the machine at the end": ", ".join(f"{value:.1f}" for value in os.getloadavg()),
     }

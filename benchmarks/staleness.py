@@ -11,7 +11,7 @@ import bisect
 import os
 import subprocess
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +25,8 @@ PORT = 8771
 PATIENCE = 60.0  # seconds: all processes share a core with the load
 ONE = httpx.Limits(max_connections=1)
 NEWEST = "/v1/posts?limit=1&fields=title"
+AIM = 0.1  # seconds
+TRIES = 500
 PARTS = {"p50": 0.5, "p99": 0.99, "most": 1.0}
 
 
@@ -49,15 +51,25 @@ def process_of(client_port: int) -> int:
     return 0
 
 
-async def read(address: str, done: asyncio.Event, seen: dict[int, list[Seen]]) -> None:
-    async with httpx.AsyncClient(base_url=address, limits=ONE, timeout=PATIENCE) as client:
-        answer = await client.get(NEWEST)
-        stream = answer.extensions["network_stream"]
+async def connect(address: str, seats: Counter[int], most: int) -> tuple[httpx.AsyncClient, int]:
+    """A connection to a process that has not so many readers yet: the system likes to give all to the same one."""
+    for _ in range(TRIES):
+        client = httpx.AsyncClient(base_url=address, limits=ONE, timeout=PATIENCE)
+        stream = (await client.get(NEWEST)).extensions["network_stream"]
         process = process_of(stream.get_extra_info("client_addr")[1])
-        while not done.is_set():
-            asked = time.time()
-            answer = await client.get(NEWEST)
-            seen[process].append(Seen(asked, time.time(), number_of(answer)))
+        if seats[process] < most:
+            seats[process] += 1
+            return client, process
+        await client.aclose()
+    raise RuntimeError(f"{len(seats)} processes took all {TRIES} connections")
+
+
+async def read(client: httpx.AsyncClient, done: asyncio.Event, seen: list[Seen]) -> None:
+    while not done.is_set():
+        asked = time.time()
+        answer = await client.get(NEWEST)
+        seen.append(Seen(asked, time.time(), number_of(answer)))
+    await client.aclose()
 
 
 async def publish(address: str, count: int) -> int:
@@ -110,10 +122,12 @@ def steps_back(seen: list[Seen]) -> int:
     return count
 
 
-async def measure(address: str, url: str, count: int, readers: int) -> list[tuple[str, str]]:
-    done = asyncio.Event()
+async def measure(address: str, url: str, options: argparse.Namespace) -> list[tuple[str, str]]:
+    count, done = options.publications, asyncio.Event()
     seen: dict[int, list[Seen]] = defaultdict(list)
-    reading = [asyncio.create_task(read(address, done, seen)) for _ in range(readers)]
+    seats, most = Counter[int](), -(-options.readers // options.processes)
+    connected = [await connect(address, seats, most) for _ in range(options.readers)]
+    reading = [asyncio.create_task(read(client, done, seen[process])) for client, process in connected]
     began = time.time()
     blind = await publish(address, count)
     took = time.time() - began
@@ -125,14 +139,18 @@ async def measure(address: str, url: str, count: int, readers: int) -> list[tupl
     return [
         ("publications", f"{count:,} in {took:.0f} s"),
         ("answers read", f"{sum(map(len, seen.values())):,}, from {len(seen)} processes"),
-        *((f"an old answer after a publication, ms: {name}", _part(late, part)) for name, part in PARTS.items()),
+        *(
+            (f"an old answer after a publication, ms: {name}", f"{_part(late, part) * 1000:.1f}")
+            for name, part in PARTS.items()
+        ),
+        (f"p99 is {AIM * 1000:.0f} ms at most", "yes" if _part(late, PARTS["p99"]) <= AIM else "**no**"),
         ("old answers to who published, from the process that wrote", f"{blind}"),
         ("steps back in one process", f"{sum(steps_back(mine) for mine in seen.values())}"),
     ]
 
 
-def _part(late: Sequence[float], part: float) -> str:
-    return f"{late[int(part * (len(late) - 1))] * 1000:.1f}"
+def _part(late: Sequence[float], part: float) -> float:
+    return late[int(part * (len(late) - 1))]
 
 
 def main() -> None:
@@ -152,7 +170,7 @@ def main() -> None:
             load = subprocess.Popen(command, stdout=subprocess.DEVNULL) if options.load else None
             try:
                 url = machine.address_of(place / "data")
-                rows = asyncio.run(measure(server.address, url, options.publications, options.readers))
+                rows = asyncio.run(measure(server.address, url, options))
                 memories = ", ".join(f"{memory:.0f}" for memory in server.memories())
                 rows.append(("memory of the processes, MiB", memories))
             finally:
