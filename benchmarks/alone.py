@@ -11,12 +11,10 @@
 `BENCHMARK_DATABASE` names the database, with Byline's tables and those of SCHEMA.
 """
 
-import asyncio
 import json
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -156,8 +154,7 @@ def app() -> ASGIApp:
         pool = await asyncpg.create_pool(os.environ["BENCHMARK_DATABASE"], min_size=10, max_size=10)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(pool.close(), 5)
+        pool.terminate()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def answer(scope: Scope, receive: Receive) -> bytes:

@@ -20,9 +20,10 @@ def write(name: str, title: str, command: str, lines: Sequence[str], plot: str |
     """Prints it, too."""
     facts = {"command": f"`{' '.join([command, *sys.argv[1:]])}`", "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     head = [f"# {title}", "", *(f"- {fact}: {value}" for fact, value in {**facts, **machine.facts()}.items())]
-    text = "\n".join([*head, *lines, ""])
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text)
     if plot is not None:
         (RESULTS / f"{name}.svg").write_text(plot)
+        head += ["", f"![What Byline does of what the limits do]({name}.svg)"]
+    text = "\n".join([*head, *lines, ""])
+    (RESULTS / f"{name}.md").write_text(text)
     print(text)
