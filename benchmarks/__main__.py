@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -84,7 +83,7 @@ def main() -> None:
     parser.add_argument("--written", type=int, default=100, help="posts created, saved and published")
     options = parser.parse_args()
     sizes = [int(size) for size in options.posts.split(",")]
-    os.sched_setaffinity(0, {machine.REST})
+    machine.take_place()
     with machine.scratch() as place:
         measured = measure(place, sizes, options)
     name, counted = "-".join(map(str, sizes)), " and ".join(f"{posts:,}" for posts in sizes)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,14 @@ class Load:
     """Milliseconds."""
     cpu: float
     """Microseconds of the server's core that a request took."""
+
+
+def take_place() -> None:
+    """Leaves the first core to what is measured. Ends the program where something is missing."""
+    missing = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    if missing or not hasattr(os, "sched_setaffinity"):
+        raise SystemExit(f"the benchmarks need Linux, wrk and taskset (apt-get install wrk util-linux): {missing}")
+    os.sched_setaffinity(0, {REST})
 
 
 def address_of(data: Path) -> str:

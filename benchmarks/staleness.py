@@ -8,7 +8,6 @@ its commit; an answer counts by when it was asked for. So what is told here is r
 import argparse
 import asyncio
 import bisect
-import os
 import subprocess
 import time
 from collections import Counter, defaultdict
@@ -160,7 +159,7 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=12)
     parser.add_argument("--load", type=int, default=8, help="connections of wrk besides; 0 for none")
     options = parser.parse_args()
-    os.sched_setaffinity(0, {machine.REST})
+    machine.take_place()
     with machine.scratch() as place:
         machine.create_owner(place / "data")
         corpus.write(place / "articles", 100)
