@@ -12,9 +12,6 @@ from benchmarks.machine import Server
 from benchmarks.report import Measured
 from byline.core.embedded import EmbeddedPostgres
 
-PORT = 8761
-"""The first of some, one for each server."""
-
 
 def prepare(place: Path, posts: int, imported: int) -> Imported:
     """A database with an owner and that many posts."""
@@ -35,8 +32,7 @@ def limits(stack: ExitStack, place: Path, data: Path) -> dict[str, Server]:
         "asyncpg": "benchmarks.alone:app",
     }
     return {
-        name: stack.enter_context(machine.limit(place, PORT + number, factory, **variables))
-        for number, (name, factory) in enumerate(factories.items(), 1)
+        name: stack.enter_context(machine.limit(place, factory, **variables)) for name, factory in factories.items()
     }
 
 
@@ -44,9 +40,9 @@ def measure(place: Path, sizes: list[int], options: argparse.Namespace) -> Measu
     with ExitStack() as stack:
         imported, *_ = [prepare(place / str(posts), posts, options.imported) for posts in sizes]
         sites: dict[int, Server] = {}
-        for number, posts in enumerate(sizes, 10):
+        for posts in sizes:
             print(f"serve {posts:,} posts", flush=True)
-            sites[posts] = stack.enter_context(machine.serving(place / str(posts), PORT + number))
+            sites[posts] = stack.enter_context(machine.serving(place / str(posts)))
         for server in sites.values():
             server.settle()
         first, data = sites[sizes[0]], place / str(sizes[0]) / "data"
@@ -66,8 +62,14 @@ def measure(place: Path, sizes: list[int], options: argparse.Namespace) -> Measu
         )
         written = writing.measure(first, beside["asyncpg"], options.written, options.rounds)
         note()
-        starts = {posts: server.took for posts, server in sites.items()}
+    starts = [start(place / str(sizes[0])) for _ in range(3)]
     return Measured(asked, rounds, written, imported, starts, at_rest, under_load, machine.size_of_install())
+
+
+def start(place: Path) -> float:
+    """Seconds until a server answers that has been there before: its PostgreSQL starts with it."""
+    with machine.serving(place) as server:
+        return server.took
 
 
 def memories(sites: Mapping[int, Server]) -> dict[int, float]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,14 @@ PRODUCTION = {"BYLINE_ENVIRONMENT": "production", "BYLINE_SECRET_KEY": "of a ben
 
 @dataclass(frozen=True)
 class Server:
-    address: str
+    port: int
     process: psutil.Process
     took: float
     """Seconds until it answered."""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> list[psutil.Process]:
         """Those which serve."""
@@ -124,17 +129,21 @@ def on(core: int) -> Iterator[None]:
     os.sched_setaffinity(0, before)
 
 
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
 @contextmanager
-def started(
-    command: Sequence[str], port: int, probe: str, place: Path, variables: Mapping[str, str]
-) -> Iterator[Server]:
-    address = f"http://127.0.0.1:{port}"
-    began = time.monotonic()
+def started(command: Sequence[str], probe: str, place: Path, variables: Mapping[str, str]) -> Iterator[Server]:
+    port, began = free_port(), time.monotonic()
     with (place / "server.log").open("a") as log:
         pinned = ["taskset", "-c", str(SERVER), *command]  # for psutil would pin one thread of it
         process = subprocess.Popen([*pinned, "--port", str(port)], env=variables, stdout=log, stderr=log)
     try:
-        while not _answers(address + probe):
+        while not _answers(f"http://127.0.0.1:{port}{probe}"):
             if process.poll() is not None or time.monotonic() - began > PATIENCE:
                 raise RuntimeError(f"{command} does not serve: {(place / 'server.log').read_text()[-2000:]}")
             time.sleep(0.02)
@@ -142,7 +151,7 @@ def started(
         for one in psutil.process_iter(["name", "cwd"]):  # a PostgreSQL that it started, and all that this starts
             if one.info["name"] == "postgres" and (one.info["cwd"] or "").startswith(str(place)):
                 one.cpu_affinity([REST])
-        yield Server(address, psutil.Process(process.pid), took)
+        yield Server(port, psutil.Process(process.pid), took)
     finally:
         process.terminate()
         process.wait(PATIENCE)
@@ -156,19 +165,19 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def serving(place: Path, port: int, *arguments: str) -> Iterator[Server]:
+def serving(place: Path, *arguments: str) -> Iterator[Server]:
     """`byline serve`, with its own PostgreSQL and its defaults for production."""
     command = [str(BIN / "byline"), "serve", *arguments]
-    with started(command, port, "/readyz", place, environment(place / "data")) as server:
+    with started(command, "/readyz", place, environment(place / "data")) as server:
         yield server
 
 
 @contextmanager
-def limit(place: Path, port: int, factory: str, **variables: str) -> Iterator[Server]:
+def limit(place: Path, factory: str, **variables: str) -> Iterator[Server]:
     """An application on a bare uvicorn."""
     command = [str(BIN / "uvicorn"), "--factory", factory, "--loop", "uvloop", "--http", "httptools"]
     command += ["--no-access-log", "--log-level", "warning"]
-    with started(command, port, "/", place, environment(place, **variables)) as server:
+    with started(command, "/", place, environment(place, **variables)) as server:
         yield server
 
 

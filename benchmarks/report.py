@@ -22,7 +22,7 @@ class Measured:
     read: Mapping[str, Rounds]
     written: Mapping[str, Rounds]
     imported: Imported
-    starts: Mapping[int, float]
+    starts: Sequence[float]
     at_rest: Mapping[int, float]
     under_load: Mapping[int, float]
     install: float
@@ -62,11 +62,22 @@ def _number(value: float) -> str:
 
 def _operations(measured: Measured) -> list[str]:
     rows = [
-        (name, who, *_load(found, who), *(["", "", ""] if who == OWN else _spread(found, who)))
+        (name, who, *_load(found, who), *(["", "", "", ""] if who == OWN else _spread(found, who)))
         for name, found in measured.all()
         for who in found
     ]
-    head = ("operation", "who", "requests/s", "p50 ms", "p99 ms", "core, µs", "Byline / who: median", "least", "most")
+    head = (
+        "operation",
+        "who",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "core, µs",
+        "Byline / who: median",
+        "least",
+        "most",
+        "by the core",
+    )
     return table(head, rows, texts=2)
 
 
@@ -80,19 +91,23 @@ def _load(found: Rounds, who: str) -> list[str]:
 
 def _spread(found: Rounds, who: str) -> list[str]:
     parts = ratios(found, who)
-    return [f"**{statistics.median(parts):.2f}**", f"{min(parts):.2f}", f"{max(parts):.2f}"]
+    by_core = statistics.median(other.cpu / own.cpu for own, other in zip(found[OWN], found[who], strict=True))
+    return [f"**{statistics.median(parts):.2f}**", *(f"{part:.2f}" for part in (min(parts), max(parts), by_core))]
 
 
 def _single(measured: Measured) -> list[str]:
-    rows = []
-    for posts in measured.starts:
+    rows = [("start, seconds", _seconds(measured.starts))]
+    for posts in measured.at_rest:
         rows += [
-            (f"start among {posts:,} posts, seconds", f"{measured.starts[posts]:.1f}"),
             (f"memory of the process at rest, {posts:,} posts, MiB", f"{measured.at_rest[posts]:.0f}"),
             (f"memory of the process under load, {posts:,} posts, MiB", f"{measured.under_load[posts]:.0f}"),
         ]
     rows.append(("installed, with PostgreSQL and all that is needed, MiB", f"{measured.install:.0f}"))
     return table(("one process", ""), rows)
+
+
+def _seconds(taken: Sequence[float]) -> str:
+    return f"{statistics.median(taken):.1f} ({min(taken):.1f} to {max(taken):.1f})"
 
 
 def _imported(imported: Imported) -> list[str]:

@@ -19,8 +19,8 @@ import httpx
 import psutil
 
 from benchmarks import corpus, machine, results
+from benchmarks.machine import Server
 
-PORT = 8771
 PATIENCE = 60.0  # seconds: all processes share a core with the load
 ONE = httpx.Limits(max_connections=1)
 NEWEST = "/v1/posts?limit=1&fields=title"
@@ -41,21 +41,21 @@ def number_of(answer: httpx.Response) -> int:
     return int(data[0]["title"].rpartition(" ")[2]) if data and data[0]["title"].startswith("Publication") else 0
 
 
-def process_of(client_port: int) -> int:
+def process_of(port: int, client_port: int) -> int:
     """Which process has the other end of a connection."""
     for connection in psutil.net_connections("tcp"):
         ends = connection.laddr[1:], connection.raddr[1:]
-        if ends == ((PORT,), (client_port,)):
+        if ends == ((port,), (client_port,)):
             return connection.pid or 0
     return 0
 
 
-async def connect(address: str, seats: Counter[int], most: int) -> tuple[httpx.AsyncClient, int]:
+async def connect(server: Server, seats: Counter[int], most: int) -> tuple[httpx.AsyncClient, int]:
     """A connection to a process that has not so many readers yet: the system likes to give all to the same one."""
     for _ in range(TRIES):
-        client = httpx.AsyncClient(base_url=address, limits=ONE, timeout=PATIENCE)
+        client = httpx.AsyncClient(base_url=server.address, limits=ONE, timeout=PATIENCE)
         stream = (await client.get(NEWEST)).extensions["network_stream"]
-        process = process_of(stream.get_extra_info("client_addr")[1])
+        process = process_of(server.port, stream.get_extra_info("client_addr")[1])
         if seats[process] < most:
             seats[process] += 1
             return client, process
@@ -121,14 +121,14 @@ def steps_back(seen: list[Seen]) -> int:
     return count
 
 
-async def measure(address: str, url: str, options: argparse.Namespace) -> list[tuple[str, str]]:
+async def measure(server: Server, url: str, options: argparse.Namespace) -> list[tuple[str, str]]:
     count, done = options.publications, asyncio.Event()
     seen: dict[int, list[Seen]] = defaultdict(list)
     seats, most = Counter[int](), -(-options.readers // options.processes)
-    connected = [await connect(address, seats, most) for _ in range(options.readers)]
+    connected = [await connect(server, seats, most) for _ in range(options.readers)]
     reading = [asyncio.create_task(read(client, done, seen[process])) for client, process in connected]
     began = time.time()
-    blind = await publish(address, count)
+    blind = await publish(server.address, count)
     took = time.time() - began
     await asyncio.sleep(0.5)
     done.set()
@@ -164,12 +164,12 @@ def main() -> None:
         machine.create_owner(place / "data")
         corpus.write(place / "articles", 100)
         machine.byline(place / "data", "import", "markdown", str(place / "articles"))
-        with machine.serving(place, PORT, "--workers", str(options.processes)) as server:
+        with machine.serving(place, "--workers", str(options.processes)) as server:
             command = ["wrk", "-t1", f"-c{options.load}", "-d3600s", f"{server.address}/v1/posts?limit=20"]
             load = subprocess.Popen(command, stdout=subprocess.DEVNULL) if options.load else None
             try:
                 url = machine.address_of(place / "data")
-                rows = asyncio.run(measure(server.address, url, options))
+                rows = asyncio.run(measure(server, url, options))
                 memories = ", ".join(f"{memory:.0f}" for memory in server.memories())
                 rows.append(("memory of the processes, MiB", memories))
             finally:

@@ -65,7 +65,7 @@ def test_a_run_tells_whether_its_aims_were_reached(rate: float, reached: str) ->
     written = {step: {OWN: [Load(20, 50, 60, 9000)], "asyncpg": [Load(80, 12, 15, 900)]} for step in STEPS}
     imported = Imported(1, 5, 2, 1, 0.2, 0.2)
     sizes = {2000: 1.0}
-    measured = Measured([operation], {"post": rounds}, written, imported, sizes, sizes, sizes, 100)
+    measured = Measured([operation], {"post": rounds}, written, imported, [1.0], sizes, sizes, 100)
     told = "\n".join(lines(measured))
     assert f"| post by slug: of bare | **{rate / 1000:.2f}** | 0.85 | {reached} |" in told
     assert "| import: articles a second of a core, beyond rendering | **333** | 300 | yes |" in told
