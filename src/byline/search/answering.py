@@ -2,25 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from html import escape
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import Request
 
 from byline.core.errors import BylineError, Invalid
 from byline.core.pagination import decode_cursor, encode_cursor
-from byline.posts.models import Post
-from byline.posts.schemas import PostSummary
+from byline.core.plain import Query, Row
 from byline.search import queries
 from byline.search.analysis import WRITTEN, words
-from byline.search.asking import RESERVE, Filters, Found, Question, ask
+from byline.search.asking import RESERVE, Filters, Found, Hit, Question, ask
 from byline.search.directory import Opened
 from byline.search.documents import read_key
-from byline.search.schemas import DEEPEST, FacetCount, Facets, Passage, SearchAnswer, SearchHit, SearchQuery
-from byline.search.snippets import Snippet, best_passage, mark, spelling
+from byline.search.schemas import DEEPEST, FacetCount, Facets, SearchAnswer, SearchHit, SearchQuery
+from byline.search.snippets import best_passage, mark, spelling
 
 
 class SearchNotReady(BylineError):
@@ -35,28 +35,31 @@ class PageTooDeep(Invalid):
     title = f"Search shows the first {DEEPEST:,} hits: narrow it down"
 
 
-async def answer(
-    session: AsyncSession, opened: Opened, query: SearchQuery, *, secret: str, site_url: str
-) -> SearchAnswer:
+Read = Callable[[Query, Mapping[str, Any]], Awaitable[list[Row]]]
+"""Sends a query with its values to the database."""
+
+
+async def answer(request: Request, opened: Opened, query: SearchQuery) -> SearchAnswer:
     """Raises InvalidCursor, PageTooDeep."""
+    settings = request.app.state.settings
+    read: Read = partial(request.app.state.readers.rows, request)
+    secret = settings.secret_key.get_secret_value()
     offset = _offset(query, secret)
     newest = query.sort != "relevance"
-    filters = await _filters(session, query)
+    filters = await _filters(read, query)
     if filters is None:
         return _NOTHING
     languages = [query.language] if query.language is not None else opened.languages
     question, found = await asyncio.to_thread(ask, opened, query.q, languages, filters, newest=newest)
     hits = found.hits[offset : offset + query.limit + RESERVE + 1]
-    scores = {read_key(opened.searcher.doc(address))[1]: None if newest else score for score, address in hits}
-    rows, used = await _rows(session, list(scores), query.limit)
-    data = await asyncio.to_thread(_hits, rows, scores, question.wanted, site_url)
-    following = offset + used
-    cursor = encode_cursor(f"search:{query.sort}", None, following, secret) if used < len(hits) else None
+    rows, used = await _rows(read, opened, hits, query.limit, scored=not newest)
+    data = await asyncio.to_thread(_hits, rows, question.wanted, settings.site_url)
+    cursor = encode_cursor(f"search:{query.sort}", None, offset + used, secret) if used < len(hits) else None
     return SearchAnswer(
         data=data,
         next_cursor=cursor,
         total=found.total,
-        facets=await _facets(session, found),
+        facets=await _facets(read, found),
         did_you_mean=_did_you_mean(query.q, question, rows),
     )
 
@@ -75,14 +78,16 @@ def _offset(query: SearchQuery, secret: str) -> int:
     return offset
 
 
-async def _filters(session: AsyncSession, query: SearchQuery) -> Filters | None:
+async def _filters(read: Read, query: SearchQuery) -> Filters | None:
     """None where nothing has the tag, author or series that was asked for."""
-    ids: dict[str, UUID | None] = {}
+    ids: dict[str, UUID] = {}
     for name in ("tag", "author", "series"):
         slug = getattr(query, name)
-        ids[name] = None if slug is None else await session.scalar(queries.id_of(name, slug))
-        if slug is not None and ids[name] is None:
-            return None
+        if slug is not None:
+            found = await read(queries.id_of(name), {"slug": slug})
+            if not found:
+                return None
+            ids[name] = found[0].id
     return Filters(
         kind=query.kind,
         **ids,
@@ -92,53 +97,44 @@ async def _filters(session: AsyncSession, query: SearchQuery) -> Filters | None:
     )
 
 
-Row = tuple[Post, str, list[dict[str, Any]]]
-"""A hit, its text and its headings."""
-
-
-async def _rows(session: AsyncSession, ids: Sequence[UUID], limit: int) -> tuple[list[Row], int]:
-    """The first so many that readers' lists show, in this order, and how many were looked at for them."""
+async def _rows(read: Read, opened: Opened, hits: Sequence[Hit], limit: int, *, scored: bool) -> tuple[list[Row], int]:
+    """The first so many that readers' lists show, each with its `score`, and how many were looked at for them."""
     rows: list[Row] = []
     used = 0
-    while len(rows) < limit and used < len(ids):
-        looked_at = ids[used : used + limit - len(rows)]
-        found = await session.execute(queries.hits(), {"ids": looked_at, "now": datetime.now(UTC)})
-        there = {post.id: (post, text, toc) for post, text, toc in found}
-        rows += [there[row_id] for row_id in looked_at if row_id in there]
+    while len(rows) < limit and used < len(hits):
+        looked_at = hits[used : used + limit - len(rows)]
+        scores = {read_key(opened.searcher.doc(address))[1]: score if scored else None for score, address in looked_at}
+        found = await read(queries.hits(), {"ids": list(scores), "now": datetime.now(UTC)})
+        there = {row.id: row for row in found}
+        rows += [Row(score=score, **vars(there[row_id])) for row_id, score in scores.items() if row_id in there]
         used += len(looked_at)
     return rows, used
 
 
-def _hits(rows: Sequence[Row], scores: Mapping[UUID, float | None], wanted: set[str], site_url: str) -> list[SearchHit]:
-    return [
-        _hit(post, scores[post.id], best_passage(text, toc, wanted, post.language), wanted, site_url)
-        for post, text, toc in rows
-    ]
+def _hits(rows: Sequence[Row], wanted: set[str], site_url: str) -> list[SearchHit]:
+    return [_hit(row, wanted, site_url) for row in rows]
 
 
-def _hit(post: Post, score: float | None, passage: Snippet, wanted: set[str], site_url: str) -> SearchHit:
-    summary = PostSummary.of(post, site_url=site_url)
-    return SearchHit.model_construct(  # of what is validated
-        **dict(summary),
-        score=score,
-        title_snippet=mark(post.title, wanted, post.language),
-        snippet=passage.html or escape(post.excerpt),
-        heading=None if passage.heading is None else Passage(id=passage.heading["id"], text=passage.heading["text"]),
-    )
-
-
-async def _facets(session: AsyncSession, found: Found) -> Facets:
-    counts = {kind: {UUID(value): count for value, count in found.facets[kind]} for kind in ("tags", "authors")}
-    rows = {
-        row.id: row for row in await session.execute(queries.names(), {kind: list(counts[kind]) for kind in counts})
+def _hit(row: Row, wanted: set[str], site_url: str) -> SearchHit:
+    passage = best_passage(row.text, row.toc, wanted, row.language)
+    shown = {
+        "title_snippet": mark(row.title, wanted, row.language),
+        "snippet": passage.html or escape(row.excerpt),
+        "heading": passage.heading,
     }
+    return SearchHit.of(vars(row) | shown, site_url=site_url)
+
+
+async def _facets(read: Read, found: Found) -> Facets:
+    ids = {kind: [UUID(value) for value, _ in found.facets[kind]] for kind in ("tags", "authors")}
+    names = {row.id.hex: row for row in await read(queries.names(), ids)} if any(ids.values()) else {}
     named = {
         kind: [
-            FacetCount(value=rows[row_id].slug, name=rows[row_id].name, count=count)
-            for row_id, count in counts[kind].items()
-            if row_id in rows
+            FacetCount(value=names[value].slug, name=names[value].name, count=count)
+            for value, count in found.facets[kind]
+            if value in names
         ]
-        for kind in counts
+        for kind in ids
     }
     plain = {
         kind: [FacetCount(value=str(value), name=str(value), count=count) for value, count in found.facets[kind]]
@@ -157,6 +153,6 @@ def _did_you_mean(typed: str, question: Question, rows: Sequence[Row]) -> str | 
         meant = question.corrected.get(found[0]) if len(found) == 1 else None
         return match[0] if meant is None else spellings[meant]
 
-    texts = [(f"{post.title}\n{text}", post.language) for post, text, _ in rows]
+    texts = [(f"{row.title}\n{row.text}", row.language) for row in rows]
     spellings = {word: spelling(word, texts) for word in question.corrected.values()}
     return WRITTEN.sub(replaced, typed)

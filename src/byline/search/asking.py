@@ -41,7 +41,8 @@ MOST_KEPT = 256  # answers
 RESERVE = 20
 """Hits beyond the page, for those that are not published any more and not yet out of the index."""
 
-Clause = tuple[Occur, Query]
+Hit = tuple[float, tantivy.DocAddress]
+"""Its score, or its time where the newest come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,9 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All hits that may be paged through, with their scores, or their times where the newest come first; facets by
-    ids.
-    """
+    """All hits that may be paged through; facets by ids."""
 
-    hits: Sequence[tuple[float, tantivy.DocAddress]]
+    hits: Sequence[Hit]
     total: int
     facets: dict[str, list[tuple[str, int]]]
 
@@ -263,7 +262,7 @@ def _find(question: Question, filters: Filters, *, newest: bool) -> Found:
     return Found(hits, int(counted["total"]["value"]), facets)
 
 
-def _ordered(searcher: tantivy.Searcher, query: Query, order: str | None) -> list[tuple[float, tantivy.DocAddress]]:
+def _ordered(searcher: tantivy.Searcher, query: Query, order: str | None) -> list[Hit]:
     """All that may be paged through, of equals the newest first: of the same for each page, so that one goes on where
     the other ended. That takes hardly longer than a page of them.
     """

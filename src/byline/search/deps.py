@@ -6,7 +6,7 @@ from byline.search.answering import SearchNotReady
 from byline.search.directory import IndexDirectory, Opened, Unreadable
 
 
-def get_index(request: Request) -> Opened:
+async def get_index(request: Request) -> Opened:
     directory: IndexDirectory = request.app.state.search
     try:
         opened = directory.open()
@@ -21,10 +21,10 @@ def get_index(request: Request) -> Opened:
 SearchIndex = Annotated[Opened, Depends(get_index)]
 
 
-def find_index(request: Request) -> Opened | None:
+async def find_index(request: Request) -> Opened | None:
     """None where there is none yet: for what can be answered without."""
     try:
-        return get_index(request)
+        return await get_index(request)
     except SearchNotReady:
         return None
 

@@ -4,25 +4,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    CompoundSelect,
-    DateTime,
-    Select,
-    Uuid,
-    any_,
-    bindparam,
-    func,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, func, or_, select, union_all
 from sqlalchemy.orm import load_only
 
 from byline.authors.models import Author
 from byline.core.events import EventLog
+from byline.core.plain import Query, compiled
 from byline.posts import queries as posts
+from byline.posts.columns import NOW, columns
 from byline.posts.models import Kind, Post, PostAuthor, PostTag
 from byline.posts.schemas import PostSummary
 from byline.series.models import Series
@@ -64,31 +53,29 @@ def event_at(sequence: int) -> Select[UUID]:
 _NAMED: dict[str, type[Tag] | type[Author] | type[Series]] = {"tag": Tag, "author": Author, "series": Series}
 
 
-def id_of(name: str, slug: str) -> Select[UUID]:
-    """Of the tag, author or series with this slug."""
+@cache
+def id_of(name: str) -> Query:
+    """Of the tag, author or series with this `slug`."""
     table = _NAMED[name]
-    return select(table.id).where(table.slug == slug)
+    return compiled(select(table.id).where(table.slug == bindparam("slug")))
 
 
 @cache
-def hits() -> Select[Post, str, list[dict[str, Any]]]:
-    """Those of `ids` that readers' lists show `now`, with their texts and headings. Made once: that takes as long as
-    asking it.
-    """
-    now: Any = bindparam("now", type_=DateTime(timezone=True))
-    shown = [condition for kind in Kind if (condition := posts.listed(kind, now).whereclause) is not None]
-    statement = select(Post, func.left(Post.text, TEXT_LOOKED_AT), Post.toc)
-    return statement.where(Post.id == _any_of("ids"), or_(*shown)).options(*posts.shown(PostSummary))
+def hits() -> Query:
+    """Those of `ids` that readers' lists show `now`, with their texts and headings."""
+    shown = [condition for kind in Kind if (condition := posts.listed(kind, NOW).whereclause) is not None]
+    text = func.left(Post.text, TEXT_LOOKED_AT).label("text")
+    return compiled(select(*columns(PostSummary), text, Post.toc).where(Post.id == _any_of("ids"), or_(*shown)))
 
 
 @cache
-def names() -> CompoundSelect[UUID, str, str]:
+def names() -> Query:
     """Of the tags in `tags` and the authors in `authors`."""
     found = [
         select(table.id, table.slug, table.name).where(table.id == _any_of(ids))
         for table, ids in ((Tag, "tags"), (Author, "authors"))
     ]
-    return union_all(*found)
+    return compiled(select(union_all(*found).subquery()))
 
 
 def _any_of(ids: str) -> ColumnElement[Any]:

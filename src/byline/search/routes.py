@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from byline.core.deps import ReadSessionDep, SessionDep, SettingsDep, link_to_next
+from byline.core.deps import ReadSessionDep, SettingsDep, link_to_next, ready
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
 from byline.insights.deps import SearchLogDep
@@ -21,32 +21,26 @@ router = APIRouter(prefix="/v1/search", tags=["Search"])
 of_posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
 
 
-@router.get("", responses=problems(SearchNotReady, InvalidCursor, PageTooDeep))
+@router.get("", response_model=SearchAnswer, responses=problems(SearchNotReady, InvalidCursor, PageTooDeep))
 async def search(
-    query: Annotated[SearchQuery, Query()],
-    opened: SearchIndex,
-    session: SessionDep,
-    settings: SettingsDep,
-    log: SearchLogDep,
-    request: Request,
-    response: Response,
-) -> SearchAnswer:
+    query: Annotated[SearchQuery, Query()], opened: SearchIndex, log: SearchLogDep, request: Request
+) -> Response:
     """Posts and pages that say what was asked for, the best first.
 
     Not every word has to be there: rare ones count more, and more in titles and headings. A word that is nowhere is
     looked for with one slip mended, and `did_you_mean` says so. Without a word to look for, nothing is found.
     """
-    secret = settings.secret_key.get_secret_value()
-    page = await answer(session, opened, query, secret=secret, site_url=settings.site_url)
-    link_to_next(request, response, page.next_cursor)
+    page = await answer(request, opened, query)
     if query.cursor is None:
         log.note_search(query.q, was_found=page.total > 0)
-    return page.model_copy(update={"click_token": log.click_token(query.q)})
+    response = ready(page.model_copy(update={"click_token": log.click_token(query.q)}))
+    link_to_next(request, response, page.next_cursor)
+    return response
 
 
 @router.get("/suggest", responses=problems(SearchNotReady))
 async def suggest_search(
-    query: Annotated[SuggestQuery, Query()], opened: SearchIndex, session: SessionDep, settings: SettingsDep
+    query: Annotated[SuggestQuery, Query()], opened: SearchIndex, session: ReadSessionDep, settings: SettingsDep
 ) -> Suggestions:
     """Titles, tags and authors for what has been typed so far: the last word may be a part of one."""
     return await suggest(session, opened, query, site_url=settings.site_url)
