@@ -35,6 +35,7 @@ _SIGN_AFTER_LETTER = r"(?<=\b[a-z])(?:\+\+|\#)(?!\w)"
 _ASCII_WORD = re.compile(rf"[a-z0-9]+|{_SIGN_AFTER_LETTER}")
 _WORD = re.compile(rf"[\w{_SIGNS}]+|{_SIGN_AFTER_LETTER}")
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u065f\u0670\u200b-\u200d\u00ad"
+_PART = re.compile(f"[{_SIGNS}{_MARKS}]")
 WRITTEN = re.compile(rf"[^\W_]\w*(?:(?![\x00-\x7f])[{_SIGNS}{_MARKS}]+\w*)*")
 """A word as it stands in a text."""
 _WRITTEN_IN_ASCII = re.compile(r"[^\W_]\w*", re.ASCII)
@@ -152,6 +153,13 @@ def _pairs(run: re.Match[str]) -> str:
 def is_paired(word: str) -> bool:
     """Whether it is of a script that is cut into pairs."""
     return _RUN.match(word) is not None
+
+
+def goes_on(beside: str) -> bool:
+    """Whether a word does not end before, or begin after, this character; which may be none."""
+    if beside.isalnum():
+        return not is_paired(beside)
+    return beside > "\x7f" and _PART.match(beside) is not None
 
 
 def single_characters(text: str) -> set[str]:

@@ -1,21 +1,24 @@
 """Why something was found: the best passage of its text, with the words that were looked for marked."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import merge
 from html import escape
 from itertools import islice
 from threading import Lock
 from typing import Any
 
-from byline.search.analysis import is_paired, stem, words, written
+from byline.search.analysis import LONGEST, goes_on, is_paired, stem, words, written
 
 LENGTH = 240  # characters of a snippet
 MOST_MARKS = 2000  # places in a text that are looked at
-MOST_KNOWN = 50_000  # words of a language
+MOST_KNOWN = 100_000  # words of a language, and texts that they were learnt from
 
 Span = tuple[int, int]
+Place = tuple[int, int, str]
+"""Where a word that was looked for begins and ends, and its term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,61 +29,74 @@ class Snippet:
 
 def mark(text: str, wanted: Collection[str], language: str) -> str:
     """All of it, as HTML."""
-    return _html(text, 0, len(text), [span for span, _ in _matches(text, wanted, language)])
+    lowered = _lowered(text)
+    return _html(text, 0, len(text), _places(lowered, _found(lowered, wanted, language), 0, len(text)))
 
 
 def best_passage(text: str, toc: Sequence[dict[str, Any]], wanted: Collection[str], language: str) -> Snippet:
     """Where most different words that were looked for stand close together, and the heading above it."""
-    found = _matches(text, wanted, language)
-    start, end = _window(text, found)
-    html = _html(text, start, end, [span for span, _ in found if span[0] >= start and span[1] <= end])
-    first = next((span[0] for span, _ in found if span[0] >= start), start)
-    html = f"{'… ' if start else ''}{html}{' …' if end < len(text) else ''}"
-    return Snippet(html, _heading(text, toc, first) if found else None)
+    lowered = _lowered(text)
+    terms = _found(lowered, wanted, language)
+    best = _best(_places(lowered, terms, 0, len(text)), len(set(terms.values())))
+    start, end = _whole(text, max(0, best - LENGTH // 5))
+    marks = list(_places(lowered, terms, start, end))
+    html = f"{'… ' if start else ''}{_html(text, start, end, marks)}{' …' if end < len(text) else ''}"
+    return Snippet(html, _heading(text, toc, marks[0][0] if marks else start) if terms else None)
 
 
 def spelling(word: str, texts: Iterable[tuple[str, str]]) -> str:
-    """How texts, each with its language, spell a word that is folded: in most of them, and in small letters."""
+    """How most of the texts, each with its language, spell a word that is folded; in small letters."""
     counted = Counter(
-        form.lower()
-        for text, language in texts
-        for form in _lexicon(language).found(written(text), {word})
-        if words(form) == [word]
+        form for text, language in texts for form in _found(_lowered(text), {word}, language) if words(form) == [word]
     )
     return counted.most_common(1)[0][0] if counted else word
 
 
-def _matches(text: str, wanted: Collection[str], language: str) -> list[tuple[Span, str]]:
-    """The places of the words that were looked for, and the term of each."""
-    terms = _lexicon(language).found(written(text), wanted)
-    found = [(span, term) for word, term in terms.items() for span in islice(_places(text, word), MOST_MARKS)]
-    return sorted(found)[:MOST_MARKS]
+def _lowered(text: str) -> str:
+    """In small letters, as far as each stands where it stood: so there are fewer spellings to look for."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text
+
+
+def _found(text: str, wanted: Iterable[str], language: str) -> dict[str, str]:
+    """The words in the text that are found by the terms, with the term of each."""
+    forms = _lexicon(language).forms(text, wanted)
+    return {word: term for word, term in forms.items() if any(_places_of(word, term, text, 0, len(text)))}
 
 
 class _Lexicon:
-    """The words of a language met so far, by the terms that find them. Most of a text have been met before."""
+    """The words of a language met so far, by the terms that find them: a text that was read once is not cut into words
+    again, and what it is looked through for are the few forms of those that are wanted.
+    """
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._known: set[str] = set()
+        self._texts: set[int] = set()  # hashes
+        self._known: set[str] = set()  # words, and what stands between two spaces
         self._forms: dict[str, tuple[str, ...]] = {}
         self._lock = Lock()
 
-    def found(self, there: set[str], wanted: Iterable[str]) -> dict[str, str]:
-        """Which of the words that are there are found by which of the terms."""
+    def forms(self, text: str, wanted: Iterable[str]) -> dict[str, str]:
+        """The words, of this text and others, that are found by the terms, with the term of each."""
         with self._lock:
-            if len(self._known) > MOST_KNOWN:
-                self._known.clear()
-                self._forms.clear()
-            for word in there - self._known:
-                self._learn(word)
-            return {word: term for term in wanted for word in self._forms.get(term, ()) if word in there}
+            if hash(text) not in self._texts:
+                self._read(text)
+            return {word: term for term in wanted for word in self._forms.get(term, ())}
 
-    def _learn(self, word: str) -> None:
-        self._known.add(word)
-        for folded in words(word):
-            for term in {folded, stem(folded, self._language)}:
-                self._forms[term] = (*self._forms.get(term, ()), word)
+    def _read(self, text: str) -> None:
+        if max(len(self._known), len(self._texts)) > MOST_KNOWN:
+            self._texts.clear()
+            self._known.clear()
+            self._forms.clear()
+        pieces = set(text.split()) - self._known  # most of a text have been met before
+        new = set().union(*map(written, pieces)) - self._known
+        for word in new:
+            for folded in words(word):
+                for term in {folded, stem(folded, self._language)}:
+                    self._forms[term] = (*self._forms.get(term, ()), word)
+        self._known |= new
+        self._known.update(piece for piece in pieces if len(piece) <= LONGEST)
+        self._texts.add(hash(text))
 
 
 @lru_cache(maxsize=50)
@@ -88,39 +104,40 @@ def _lexicon(language: str) -> _Lexicon:
     return _Lexicon(language)
 
 
-def _places(text: str, word: str) -> Iterator[Span]:
-    """Where it stands, as a whole word if it is of a script that has such."""
+def _places(text: str, terms: Mapping[str, str], start: int, end: int) -> Iterator[Place]:
+    """In the order in which they stand there."""
+    return islice(merge(*(_places_of(word, term, text, start, end) for word, term in terms.items())), MOST_MARKS)
+
+
+def _places_of(word: str, term: str, text: str, start: int, end: int) -> Iterator[Place]:
+    """As a whole word, if it is of a script that has such."""
     is_whole = not is_paired(word)
-    start = text.find(word)
-    while start >= 0:
-        end = start + len(word)
-        if not (is_whole and (_goes_on(text[start - 1 : start]) or _goes_on(text[end : end + 1]))):
-            yield start, end
-        start = text.find(word, start + 1)
+    first = text.find(word, start, end)
+    while first >= 0:
+        last = first + len(word)
+        if not (is_whole and (goes_on(text[first - 1 : first]) or goes_on(text[last : last + 1]))):
+            yield first, last, term
+        first = text.find(word, first + 1, end)
 
 
-def _goes_on(beside: str) -> bool:
-    """Whether a word does not end before, or begin after, this character."""
-    return beside.isalnum() and not is_paired(beside)
-
-
-def _window(text: str, found: Sequence[tuple[Span, str]]) -> Span:
-    """The stretch that has most different terms, the first of such."""
+def _best(places: Iterable[Place], most: int) -> int:
+    """Where the stretch begins that has most different terms, the first of such. There are so many terms at most."""
     best, best_start = 0, 0
-    inside = dict.fromkeys((term for _, term in found), 0)
-    different = 0
-    following = 0  # the first place that is not counted yet
-    for index, ((start, _), term) in enumerate(found):
-        while following < len(found) and (following == index or found[following][0][1] <= start + LENGTH):
-            entering = found[following][1]
-            different += not inside[entering]
-            inside[entering] += 1
-            following += 1
-        if different > best:
-            best, best_start = different, start
-        inside[term] -= 1
-        different -= not inside[term]
-    return _whole(text, max(0, best_start - LENGTH // 5))
+    inside: deque[Place] = deque()
+    counts: Counter[str] = Counter()
+    for place in places:
+        while inside and inside[0][0] + LENGTH < place[1]:
+            left = inside.popleft()[2]
+            counts[left] -= 1
+            if not counts[left]:
+                del counts[left]
+        inside.append(place)
+        counts[place[2]] += 1
+        if len(counts) > best:
+            best, best_start = len(counts), inside[0][0]
+            if best == most:
+                break
+    return best_start
 
 
 def _whole(text: str, start: int) -> Span:
@@ -135,11 +152,11 @@ def _whole(text: str, start: int) -> Span:
     return start, end
 
 
-def _html(text: str, start: int, end: int, spans: Iterable[Span]) -> str:
+def _html(text: str, start: int, end: int, places: Iterable[Place]) -> str:
     """Marks that touch one another are one."""
     parts: list[str] = []
     done, opened = start, False
-    for first, last in spans:
+    for first, last, _ in places:
         if last <= done:
             continue
         if opened and first > done:
