@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from math import ceil
-from typing import Any
 from uuid import UUID
 
 import tantivy
@@ -259,7 +258,8 @@ def _find(question: Question, filters: Filters, *, newest: bool) -> Found:
     hits = _ordered(question.searcher, query, "published_at" if newest else None)
     counted = question.searcher.aggregate(query, _COUNTED)
     facets = {name: [(bucket["key"], bucket["doc_count"]) for bucket in counted[name]["buckets"]] for name in _FACETS}
-    return Found(hits, int(counted["total"]["value"]), facets)
+    total = sum(count for _, count in facets["languages"]) + counted["languages"]["sum_other_doc_count"]
+    return Found(hits, total, facets)
 
 
 def _ordered(searcher: tantivy.Searcher, query: Query, order: str | None) -> list[Hit]:
@@ -273,7 +273,4 @@ def _ordered(searcher: tantivy.Searcher, query: Query, order: str | None) -> lis
 
 
 _FACETS = {"tags": "tags", "authors": "authors", "languages": "language", "years": "year"}
-_COUNTED: dict[str, Any] = {
-    "total": {"value_count": {"field": "published_at"}},
-    **{name: {"terms": {"field": field_name, "size": FACETS}} for name, field_name in _FACETS.items()},
-}
+_COUNTED = {name: {"terms": {"field": field_name, "size": FACETS}} for name, field_name in _FACETS.items()}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from heapq import merge
 from html import escape
-from itertools import islice
+from itertools import filterfalse, islice
 from threading import Lock
 from typing import Any
 
-from byline.search.analysis import LONGEST, goes_on, is_paired, stem, words, written
+from byline.search.analysis import LONGEST, goes_on, is_paired, stems, words, written
 
 LENGTH = 240  # characters of a snippet
 MOST_MARKS = 2000  # places in a text that are looked at
@@ -88,12 +88,13 @@ class _Lexicon:
             self._texts.clear()
             self._known.clear()
             self._forms.clear()
-        pieces = set(text.split()) - self._known  # most of a text have been met before
+        pieces = set(filterfalse(self._known.__contains__, text.split()))  # of most texts few are new
         new = set().union(*map(written, pieces)) - self._known
-        for word in new:
-            for folded in words(word):
-                for term in {folded, stem(folded, self._language)}:
-                    self._forms[term] = (*self._forms.get(term, ()), word)
+        folded = [(part, word) for word in new for part in words(word)]
+        stemmed = stems([part for part, _ in folded], self._language)
+        for (part, word), stem in zip(folded, stemmed, strict=True):
+            for term in {part, stem}:
+                self._forms[term] = (*self._forms.get(term, ()), word)
         self._known |= new
         self._known.update(piece for piece in pieces if len(piece) <= LONGEST)
         self._texts.add(hash(text))
