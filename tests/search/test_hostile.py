@@ -34,6 +34,9 @@ async def test_naughty_strings(node: Node, thorough: bool) -> None:
         ("机器学习很有趣", {"学习"}, "机器<mark>学习</mark>很有趣"),
         ("teapot tea", {"tea"}, "teapot <mark>tea</mark>"),
         ("nothing", {"tea"}, "nothing"),
+        ("TEA, Tea", {"tea"}, "<mark>TEA</mark>, <mark>Tea</mark>"),
+        ("İstanbul TEA", {"tea"}, "İstanbul <mark>TEA</mark>"),  # longer in small letters
+        ("क का", {"क"}, "<mark>क</mark> का"),
     ],
 )
 def test_marks(text: str, wanted: set[str], shown: str) -> None:

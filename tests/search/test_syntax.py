@@ -51,6 +51,16 @@ async def test_words_phrases_and_what_must_not_be(node: Node) -> None:
     assert await node.titles("-water") == await node.titles("!?") == []
 
 
+async def test_a_phrase_is_more_than_the_pairs_it_is_made_of(node: Node) -> None:
+    async with node.sessions.begin() as session:
+        await make.post(session, "Shop", markdown="Tea leaves, and green tea.")
+        await make.post(session, "Garden", markdown="Fresh green tea leaves.")
+        await make.post(session, "Green tea leaves", markdown="In the title.")
+    await node.caught_up()
+    assert set(await node.titles('"green tea leaves"')) == {"Garden", "Green tea leaves"}
+    assert len(await node.titles('"green tea" "tea leaves"')) == 3
+
+
 async def test_an_empty_question_is_refused(node: Node) -> None:
     await node.caught_up()
     assert (await node.get(q="")).status_code == 422

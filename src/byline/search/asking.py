@@ -17,7 +17,7 @@ from tantivy import Occur, Query
 
 from byline.search.analysis import is_paired, may_be_of, stem, words
 from byline.search.directory import Opened
-from byline.search.documents import moment, read_key, schema
+from byline.search.documents import moment, pairs, read_key, schema
 from byline.search.parsing import Asked, Part, parse
 from byline.search.schemas import DEEPEST
 from byline.search.spelling import corrections
@@ -157,12 +157,7 @@ class Question:
         languages = self._may_be_of(found[0])
         ways = dict.fromkeys(tuple(stem(word, language) for word in found) for language in languages)
         self.wanted.update(chain(*ways))
-        return [
-            Query.phrase_query(schema(), name, list(way), slop)
-            if len(way) > 1
-            else Query.term_query(schema(), name, way[0])
-            for way in ways or {tuple(found): None}
-        ]
+        return [_phrase(name, way, slop) for way in ways or {tuple(found): None}]
 
     def _excluded(self, part: Part) -> Query:
         kept = set(self.wanted)
@@ -207,6 +202,19 @@ class Question:
 def _weighted(term: str) -> list[Query]:
     fields = (("body", 1.0), ("title", TITLE), ("headings", HEADINGS))
     return [Query.boost_query(Query.term_query(schema(), name, term), weight) for name, weight in fields]
+
+
+def _phrase(name: str, way: Sequence[str], slop: int) -> Query:
+    """Where words stand is looked up in those articles alone that may have them side by side: to do so in all that have
+    them takes long, if they are common.
+    """
+    if len(way) == 1:
+        return Query.term_query(schema(), name, way[0])
+    phrase = Query.phrase_query(schema(), name, list(way), slop)
+    if slop:
+        return phrase
+    may_have = (Query.term_query(schema(), "pairs", pair) for pair in pairs(way))
+    return _all([phrase, *(Query.const_score_query(query, 0) for query in may_have)])
 
 
 def _any(queries: Iterable[Query]) -> Query:

@@ -1,20 +1,25 @@
 """What the index holds of each thing that is published, and how it is cut into terms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import tantivy
 
 from byline.search.analysis import VERSION, single_characters, stems, words
 
-FORMAT = f"{VERSION}.1"
+FORMAT = f"{VERSION}.2"
 """Of the index: one of another format is made anew."""
 
 STATE = "state"
+
+PAIRS = 2**18
+"""As many kinds of two words that follow one another are told apart: with fewer, more look the same."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ANALYZER = "spaced"
 
@@ -23,24 +28,24 @@ _ANALYZER = "spaced"
 def schema() -> tantivy.Schema:
     """One field for all languages: each text is stemmed by its own before it comes here.
 
-    key: what it is and its id, by which it is replaced. words: as they are written, for what is spelled wrongly, and
-    single characters of scripts that are cut into pairs. names: the whole names of a tag or an author. suggest: the
-    words of a title or a name.
+    key: what it is and its id, by which it is replaced. pairs: of words that follow one another, for phrases. words: as
+    they are written, for what is spelled wrongly, and single characters of scripts that are cut into pairs. names: the
+    whole names of a tag or an author. suggest: the words of a title or a name.
     """
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("key", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("names", stored=True, tokenizer_name="raw", index_option="basic")
     for name in ("kind", "series"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in ("tags", "authors", "language"):
+    for name in ("tags", "authors", "language", "year"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
     for name in ("title", "body"):
         builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="position")
-    builder.add_text_field("headings", tokenizer_name=_ANALYZER, index_option="freq")
-    for name in ("words", "suggest"):
+    for name in ("headings", "words"):  # of those without frequencies tantivy cannot skip what is not among the best
+        builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="freq")
+    for name in ("pairs", "suggest"):
         builder.add_text_field(name, tokenizer_name=_ANALYZER, index_option="basic")
     builder.add_integer_field("published_at", indexed=True, fast=True)
-    builder.add_integer_field("year", fast=True)
     builder.add_text_field("state", stored=True, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
@@ -70,17 +75,19 @@ class Article:
         shown = f"{self.title}\n{self.subtitle or ''}"
         whole = f"{shown}\n{self.text}"
         title, body = words(shown), words(whole)
+        stemmed = stems(body, self.language)
         document = tantivy.Document()
         document.add_text("key", key(self.kind, self.id))
         document.add_text("kind", self.kind)
         document.add_text("title", " ".join(stems(title, self.language)))
         document.add_text("headings", " ".join(stems(words(headings), self.language)))
-        document.add_text("body", " ".join(stems(body, self.language)))
+        document.add_text("body", " ".join(stemmed))
+        document.add_text("pairs", " ".join(pairs(stemmed)))
         document.add_text("words", " ".join({*body, *single_characters(whole)}))
         document.add_text("suggest", " ".join({*words(self.title), *single_characters(self.title)}))
         document.add_text("language", self.language.lower())
         document.add_integer("published_at", moment(self.published_at))
-        document.add_integer("year", self.published_at.year)
+        document.add_text("year", str(self.published_at.year))
         for tag_id in self.tags:
             document.add_text("tags", tag_id.hex)
         for author_id in self.authors:
@@ -106,6 +113,12 @@ class Name:
             document.add_text("names", " ".join(words(name)))
             document.add_text("suggest", " ".join({*words(name), *single_characters(name)}))
         return document
+
+
+def pairs(stemmed: Iterable[str]) -> set[str]:
+    """What stands for each two words that follow one another; for some others, too."""
+    numbers = [crc32(word.encode()) for word in stemmed]
+    return {f"{(31 * first + second) % PAIRS:x}" for first, second in pairwise(numbers)}
 
 
 def moment(time: datetime) -> int:
