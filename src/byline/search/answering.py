@@ -4,12 +4,9 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from html import escape
 from typing import Any
 from uuid import UUID
-
-from fastapi import Request
 
 from byline.core.errors import BylineError, Invalid
 from byline.core.pagination import decode_cursor, encode_cursor
@@ -39,11 +36,8 @@ Read = Callable[[Query, Mapping[str, Any]], Awaitable[list[Row]]]
 """Sends a query with its values to the database."""
 
 
-async def answer(request: Request, opened: Opened, query: SearchQuery) -> SearchAnswer:
+async def answer(read: Read, opened: Opened, query: SearchQuery, *, secret: str, site_url: str) -> SearchAnswer:
     """Raises InvalidCursor, PageTooDeep."""
-    settings = request.app.state.settings
-    read: Read = partial(request.app.state.readers.rows, request)
-    secret = settings.secret_key.get_secret_value()
     offset = _offset(query, secret)
     newest = query.sort != "relevance"
     filters = await _filters(read, query)
@@ -53,7 +47,7 @@ async def answer(request: Request, opened: Opened, query: SearchQuery) -> Search
     question, found = await asyncio.to_thread(ask, opened, query.q, languages, filters, newest=newest)
     hits = found.hits[offset : offset + query.limit + RESERVE + 1]
     rows, used = await _rows(read, opened, hits, query.limit, scored=not newest)
-    data = await asyncio.to_thread(_hits, rows, question.wanted, settings.site_url)
+    data = await asyncio.to_thread(_hits, rows, question.wanted, site_url)
     cursor = encode_cursor(f"search:{query.sort}", None, offset + used, secret) if used < len(hits) else None
     return SearchAnswer(
         data=data,
@@ -87,7 +81,7 @@ async def _filters(read: Read, query: SearchQuery) -> Filters | None:
             found = await read(queries.id_of(name), {"slug": slug})
             if not found:
                 return None
-            ids[name] = found[0].id
+            ids[name] = found[0]["id"]
     return Filters(
         kind=query.kind,
         **ids,
@@ -105,8 +99,8 @@ async def _rows(read: Read, opened: Opened, hits: Sequence[Hit], limit: int, *, 
         looked_at = hits[used : used + limit - len(rows)]
         scores = {read_key(opened.searcher.doc(address))[1]: score if scored else None for score, address in looked_at}
         found = await read(queries.hits(), {"ids": list(scores), "now": datetime.now(UTC)})
-        there = {row.id: row for row in found}
-        rows += [Row(score=score, **vars(there[row_id])) for row_id, score in scores.items() if row_id in there]
+        there = {row["id"]: row for row in found}
+        rows += [{**there[row_id], "score": score} for row_id, score in scores.items() if row_id in there]
         used += len(looked_at)
     return rows, used
 
@@ -116,21 +110,21 @@ def _hits(rows: Sequence[Row], wanted: set[str], site_url: str) -> list[SearchHi
 
 
 def _hit(row: Row, wanted: set[str], site_url: str) -> SearchHit:
-    passage = best_passage(row.text, row.toc, wanted, row.language)
+    passage = best_passage(row["text"], row["toc"], wanted, row["language"])
     shown = {
-        "title_snippet": mark(row.title, wanted, row.language),
-        "snippet": passage.html or escape(row.excerpt),
+        "title_snippet": mark(row["title"], wanted, row["language"]),
+        "snippet": passage.html or escape(row["excerpt"]),
         "heading": passage.heading,
     }
-    return SearchHit.of(vars(row) | shown, site_url=site_url)
+    return SearchHit.of(row | shown, site_url=site_url)
 
 
 async def _facets(read: Read, found: Found) -> Facets:
     ids = {kind: [UUID(value) for value, _ in found.facets[kind]] for kind in ("tags", "authors")}
-    names = {row.id.hex: row for row in await read(queries.names(), ids)} if any(ids.values()) else {}
+    names = {row["id"].hex: row for row in await read(queries.names(), ids)} if any(ids.values()) else {}
     named = {
         kind: [
-            FacetCount(value=names[value].slug, name=names[value].name, count=count)
+            FacetCount(value=names[value]["slug"], name=names[value]["name"], count=count)
             for value, count in found.facets[kind]
             if value in names
         ]
@@ -153,6 +147,6 @@ def _did_you_mean(typed: str, question: Question, rows: Sequence[Row]) -> str | 
         meant = question.corrected.get(found[0]) if len(found) == 1 else None
         return match[0] if meant is None else spellings[meant]
 
-    texts = [(f"{row.title}\n{row.text}", row.language) for row in rows]
+    texts = [(f"{row['title']}\n{row['text']}", row["language"]) for row in rows]
     spellings = {word: spelling(word, texts) for word in question.corrected.values()}
     return WRITTEN.sub(replaced, typed)

@@ -1,8 +1,9 @@
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from byline.search.answering import SearchNotReady
+from byline.search.answering import Read, SearchNotReady
 from byline.search.directory import IndexDirectory, Opened, Unreadable
 
 
@@ -30,3 +31,10 @@ async def find_index(request: Request) -> Opened | None:
 
 
 SearchIndexIfAny = Annotated[Opened | None, Depends(find_index)]
+
+
+async def get_read(request: Request) -> Read:
+    return partial(request.app.state.readers.rows, request)
+
+
+ReadDep = Annotated[Read, Depends(get_read)]

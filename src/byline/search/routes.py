@@ -12,7 +12,7 @@ from byline.posts.deps import PublishedPost
 from byline.posts.schemas import PostSummary
 from byline.posts.service import PostNotFound
 from byline.search.answering import PageTooDeep, SearchNotReady, answer
-from byline.search.deps import SearchIndex, SearchIndexIfAny
+from byline.search.deps import ReadDep, SearchIndex, SearchIndexIfAny
 from byline.search.related import related
 from byline.search.schemas import RelatedPosts, RelatedQuery, SearchAnswer, SearchQuery, Suggestions, SuggestQuery
 from byline.search.suggesting import suggest
@@ -23,14 +23,20 @@ of_posts = APIRouter(prefix="/v1/posts", tags=["Posts"])
 
 @router.get("", response_model=SearchAnswer, responses=problems(SearchNotReady, InvalidCursor, PageTooDeep))
 async def search(
-    query: Annotated[SearchQuery, Query()], opened: SearchIndex, log: SearchLogDep, request: Request
+    query: Annotated[SearchQuery, Query()],
+    opened: SearchIndex,
+    log: SearchLogDep,
+    read: ReadDep,
+    settings: SettingsDep,
+    request: Request,
 ) -> Response:
     """Posts and pages that say what was asked for, the best first.
 
     Not every word has to be there: rare ones count more, and more in titles and headings. A word that is nowhere is
     looked for with one slip mended, and `did_you_mean` says so. Without a word to look for, nothing is found.
     """
-    page = await answer(request, opened, query)
+    secret = settings.secret_key.get_secret_value()
+    page = await answer(read, opened, query, secret=secret, site_url=settings.site_url)
     if query.cursor is None:
         log.note_search(query.q, was_found=page.total > 0)
     response = ready(page.model_copy(update={"click_token": log.click_token(query.q)}))
