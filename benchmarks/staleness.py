@@ -85,6 +85,8 @@ async def publish(address: str, count: int) -> int:
             path = f"/v1/manage/posts/{made.json()['id']}/publish"
             (await desk.post(path, json={}, headers=match)).raise_for_status()
             blind += number_of(await desk.get(NEWEST)) != number
+            if number % 100 == 0:
+                print(f"{number} publications", flush=True)
     return blind
 
 
