@@ -210,7 +210,8 @@ async def _send(
     accepted = headers.get(b"accept-encoding")
     coding = IDENTITY if accepted is None else preferred_coding(accepted)
     variant = answer.variants.get(coding) or await answer.make(coding)
-    request_id = id_of_request(headers.get(b"x-request-id", b"").decode("latin-1")).encode()
+    wanted = headers.get(b"x-request-id")
+    request_id = id_of_request(None if wanted is None else wanted.decode("latin-1")).encode()
     start: dict[str, Any] = {"type": "http.response.start", "status": 200}
     body = variant.body
     known = headers.get(b"if-none-match")

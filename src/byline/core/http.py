@@ -24,7 +24,7 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        current = id_of_request(Headers(scope=scope).get("x-request-id", ""))
+        current = id_of_request(Headers(scope=scope).get("x-request-id"))
         # Before any copy of the scope is made: what the endpoint leaves here is read by the middleware around it.
         scope.setdefault("state", {})
         # Never reset: a failure that nobody expected is answered outside of this middleware, and names it too.
@@ -38,9 +38,11 @@ class RequestId:
         await self.app(scope, receive, send_with_id)
 
 
-def id_of_request(wanted: str) -> str:
+def id_of_request(wanted: str | None) -> str:
     """The id that the client gave, where it is fit to be logged, or a new one."""
-    return wanted if _REQUEST_ID.fullmatch(wanted) else f"{getrandbits(128):032x}"
+    if wanted is not None and _REQUEST_ID.fullmatch(wanted):
+        return wanted
+    return f"{getrandbits(128):032x}"
 
 
 class BodyLimit:

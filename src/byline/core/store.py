@@ -87,7 +87,8 @@ class Store:
         answer = self._answers.get(key)
         if answer is None or not self._notices.listening:
             return None
-        if min(answer.until, answer.read_at + LONGEST) <= time.time():
+        now = time.time()
+        if answer.until <= now or answer.read_at + LONGEST <= now:
             self._drop(key)
             return None
         self._answers.move_to_end(key)
