@@ -79,13 +79,7 @@ class Post(Row, Base):
         CheckConstraint("expires_at > published_at", name="expires_after_published"),
         CheckConstraint("status not in ('scheduled', 'published') or published_at is not null", name="live_has_date"),
         Index("uq_posts_kind_slug", "kind", "slug", unique=True, postgresql_where=text("deleted_at is null")),
-        Index(
-            "ix_posts_live",
-            "kind",
-            "published_at",
-            "id",
-            postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
-        ),
+        Index("ix_posts_live", "kind", "published_at", "id", postgresql_where=_LIVE),
         Index("ix_posts_live_updated", "kind", "updated_at", "id", postgresql_where=_LIVE),
         Index("ix_posts_live_title", "kind", "title", "id", postgresql_where=_LIVE),
         Index("ix_posts_live_language", "kind", text("lower(language)"), "published_at", "id", postgresql_where=_LIVE),
@@ -112,7 +106,7 @@ class Post(Row, Base):
             text("coalesce(translation_of, id)"),
             text("lower(language)"),
             unique=True,
-            postgresql_where=text("deleted_at is null and status in ('scheduled', 'published')"),
+            postgresql_where=_LIVE,
         ),
         Index("ix_posts_due", "published_at", postgresql_where=text("deleted_at is null and status = 'scheduled'")),
         Index(
