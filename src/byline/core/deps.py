@@ -6,7 +6,6 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
-from pydantic import BaseModel
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -124,11 +123,6 @@ def link_to_next(request: Request, response: Response, cursor: str | None) -> No
     if cursor is not None:
         following = request.url.include_query_params(cursor=cursor)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-
-
-def ready(answer: BaseModel, *, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer of a route that documents it by `response_model`: what was checked once is not checked again."""
-    return Response(answer.model_dump_json(), headers=dict(headers or {}), media_type="application/json")
 
 
 class Paginator:

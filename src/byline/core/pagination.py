@@ -63,16 +63,35 @@ async def paginate(
     result = await session.execute(page)
     found: Sequence[Any] = result.all() if len(result.keys()) > 1 else result.scalars().all()
     total = await session.scalar(counted(statement, sort, sorts)) if query.count else None
-    rows, key = found[: query.limit], sorts[sort.removeprefix("-")].key
-    next_cursor = None
+    return cut(found, query, sort, sorts, secret, total)
+
+
+def column_of(sort: str, sorts: Sorts) -> InstrumentedAttribute[Any]:
+    """That of a key, with `-` or without."""
+    return sorts[sort.removeprefix("-")]
+
+
+def cut(
+    found: Sequence[R],
+    query: PageQuery,
+    sort: str,
+    sorts: Sorts,
+    secret: str,
+    total: int | None,
+    *,
+    value: Callable[[R, str], Any] = getattr,
+) -> Rows[R]:
+    """The page, of what was found for it and the next row, if there is one. `value` reads a column of a row."""
+    rows, next_cursor = found[: query.limit], None
     if len(found) > query.limit:
-        next_cursor = encode_cursor(sort, getattr(rows[-1], key), rows[-1].id, secret)
+        last = value(rows[-1], column_of(sort, sorts).key), value(rows[-1], "id")
+        next_cursor = encode_cursor(sort, *last, secret)
     return Rows(rows, next_cursor, total)
 
 
 def ordered(statement: Select[R], sort: str, sorts: Sorts, last: tuple[Any, Any] | None) -> Select[R]:
     """In the order of `sort`, after the row that has these two values: that of the order, and the id."""
-    column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
+    column, descending = column_of(sort, sorts), sort.startswith("-")
     id_column = column.class_.id
     if last is not None:
         here, there = tuple_(column, id_column), tuple_(*last)
@@ -82,14 +101,14 @@ def ordered(statement: Select[R], sort: str, sorts: Sorts, last: tuple[Any, Any]
 
 def counted(statement: Select[Any], sort: str, sorts: Sorts) -> Select[int]:
     """How many rows the statement has."""
-    ids = statement.with_only_columns(sorts[sort.removeprefix("-")].class_.id).order_by(None).subquery()
+    ids = statement.with_only_columns(column_of(sort, sorts).class_.id).order_by(None).subquery()
     return select(func.count().label("total")).select_from(ids)
 
 
 def last_of(cursor: str, sort: str, sorts: Sorts, secret: str) -> tuple[Any, Any]:
     """The two values that the page ended with which the cursor follows. Raises InvalidCursor."""
     value, row_id = decode_cursor(cursor, sort, secret)
-    column = sorts[sort.removeprefix("-")]
+    column = column_of(sort, sorts)
     return _parse(column, value), _parse(column.class_.id, row_id)
 
 

@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from byline.core.schemas import IS_PATH, public_address
 
-Row = Mapping[str, Any]
 Part = Callable[[Any, str], Any]
 """Makes of a value, and the site's address, what is shown."""
 
@@ -26,7 +25,7 @@ class _Shape:
     defaults: dict[str, Any]
     parts: list[tuple[str, Part]]
 
-    def of(self, row: Row, site_url: str) -> dict[str, Any]:
+    def of(self, row: Mapping[str, Any], site_url: str) -> dict[str, Any]:
         try:
             shown = {name: row[source] for name, source in self.sources}
         except KeyError:  # in what was stored as JSON
@@ -36,7 +35,9 @@ class _Shape:
         return shown
 
 
-def rendered(model: type[BaseModel], row: Row, site_url: str, names: frozenset[str] | None = None) -> dict[str, Any]:
+def rendered(
+    model: type[BaseModel], row: Mapping[str, Any], site_url: str, names: frozenset[str] | None = None
+) -> dict[str, Any]:
     """The named fields of the model, or all: what `Output.of` and `model_dump` would make of the row."""
     return _shape(model, names).of(row, site_url)
 
@@ -77,6 +78,6 @@ def _optional(part: Part, value: Any, site_url: str) -> Any:
     return None if value is None else part(value, site_url)
 
 
-def json_response(content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """The answer of a route that documents it by `response_model`."""
+def json_response(content: dict[str, Any] | BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer of a route that documents it by `response_model`: nothing checks it again."""
     return Response(to_json(content), headers=headers, media_type="application/json")

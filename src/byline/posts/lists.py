@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import getitem
 from typing import Any
 
 from fastapi import Request
 from sqlalchemy import ColumnElement, DateTime, Select, Text, bindparam, literal_column
 from sqlalchemy.types import TypeEngine
 
-from byline.core.pagination import Rows, counted, encode_cursor, last_of, ordered
+from byline.core.pagination import Rows, column_of, counted, cut, last_of, ordered
 from byline.core.plain import Query, Row, compiled
 from byline.posts import queries
 from byline.posts.columns import NOW, columns
@@ -62,16 +63,13 @@ async def page(request: Request, kind: Kind, query: PostQuery) -> Rows[Row]:
         last = dict(zip(_LAST, last_of(query.cursor, query.sort, queries.SORTS, secret), strict=True))
     found = await state.readers.rows(request, _page(shape), values | last)
     total = await state.readers.rows(request, _number(shape), values) if query.count else None
-    rows, next_cursor = found[: query.limit], None
-    if len(found) > query.limit:
-        sort = queries.SORTS[query.sort.removeprefix("-")]
-        next_cursor = encode_cursor(query.sort, rows[-1][sort.key], rows[-1]["id"], secret)
-    return Rows(rows, next_cursor, None if total is None else total[0]["total"])
+    number = None if total is None else total[0]["total"]
+    return cut(found, query, query.sort, queries.SORTS, secret, number, value=getitem)
 
 
 @lru_cache(maxsize=500)
 def _page(shape: Shape) -> Query:
-    sort = queries.SORTS[shape.sort.removeprefix("-")]
+    sort = column_of(shape.sort, queries.SORTS)
     last = None
     if not shape.is_first:
         last = bindparam(_LAST[0], type_=sort.type), bindparam(_LAST[1], type_=Post.id.type)

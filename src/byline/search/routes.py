@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from byline.core.deps import ReadSessionDep, SettingsDep, link_to_next, ready
+from byline.core.deps import ReadSessionDep, SettingsDep, link_to_next
 from byline.core.pagination import InvalidCursor
 from byline.core.problems import problems
+from byline.core.rendering import json_response
 from byline.insights.deps import SearchLogDep
 from byline.posts.deps import PublishedPost
 from byline.posts.schemas import PostSummary
@@ -39,7 +40,7 @@ async def search(
     page = await answer(read, opened, query, secret=secret, site_url=settings.site_url)
     if query.cursor is None:
         log.note_search(query.q, was_found=page.total > 0)
-    response = ready(page.model_copy(update={"click_token": log.click_token(query.q)}))
+    response = json_response(page.model_copy(update={"click_token": log.click_token(query.q)}))
     link_to_next(request, response, page.next_cursor)
     return response
 
