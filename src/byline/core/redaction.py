@@ -14,6 +14,8 @@ _SECRET = re.compile(
     r"|(?P<user>://[^\s:/?#@\"]*:)[^\s\"]+(?=@)",  # passwords in addresses
     re.IGNORECASE | re.ASCII,
 )
+_MARK = re.compile(r"[_:=\s]")
+"""Without any of these, no text has a secret: most are short, and have none."""
 
 
 def redacted(value: Any, name: str = "") -> Any:
@@ -26,7 +28,8 @@ def redacted(value: Any, name: str = "") -> Any:
         return {str(key): redacted(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(inner) for inner in value]
-    return _SECRET.sub(_hide, value if isinstance(value, str) else repr(value))
+    text = value if isinstance(value, str) else repr(value)
+    return _SECRET.sub(_hide, text) if _MARK.search(text) else text
 
 
 @lru_cache(1000)
