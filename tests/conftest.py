@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import hypothesis
@@ -11,10 +10,11 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 
 from byline.accounts.caller import Scope
 from byline.app import create_app
+from byline.core.database import Connection, Connections
 from byline.core.embedded import EmbeddedPostgres
 from byline.core.migrations import migrate
 from byline.core.settings import Settings
@@ -106,6 +106,20 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     await close(app)
 
 
+class OfTheTest:
+    """In place of the readers' connections: what a test has written and not committed is there to be read."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Connection]:
+        driver = (await self.connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        async with self.connection.begin_nested():
+            yield Connection(self.connection, driver)
+
+
 @pytest.fixture
 async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
     """Transactions for arranging and looking, as the requests of the test get them: all undone afterwards.
@@ -113,26 +127,16 @@ async def sessions(app: FastAPI) -> AsyncIterator[Sessions]:
     Each is a savepoint of one outer transaction, so one has to end before the next begins.
     """
     real: Sessions = app.state.sessions
-    readers: Sessions = app.state.readers.sessions
+    connections: Connections = app.state.readers.connections
     async with app.state.database.engine.connect() as connection:
         outer = await connection.begin()
         app.state.sessions = async_sessionmaker(
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
-        app.state.readers.sessions = app.state.sessions
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
-
-        @asynccontextmanager
-        async def of_the_test(_: AsyncEngine) -> AsyncIterator[Any]:
-            async with driver.transaction():
-                yield driver
-
-        app.state.readers.connection = of_the_test
+        app.state.readers.connections = OfTheTest(connection)
         yield app.state.sessions
         app.state.sessions = real
-        app.state.readers.sessions = readers
-        del app.state.readers.connection
+        app.state.readers.connections = connections
         await outer.rollback()
 
 

@@ -37,7 +37,8 @@ async def test_asyncpg_alone_answers_what_byline_answers(
                 session, f"Bread {number}", datetime(2020, 1, 1 + number, tzinfo=UTC), tags=["ovens"], authors=["ada"]
             )
     one, few = (await client.get("/v1/posts/bread-1")).json(), (await client.get("/v1/posts?tag=ovens")).json()
-    async with app.state.readers.connection(None) as connection:
+    async with app.state.readers.connections.taken() as taken:
+        connection = taken.driver
         for statement in alone.SCHEMA:
             await connection.execute(statement)
         await connection.execute("insert into alone.found select 7, array_agg(id) from posts")

@@ -113,9 +113,9 @@ async def test_a_request_that_is_cancelled_gives_its_place_back(settings: Settin
 async def test_a_connection_that_the_server_has_closed_is_made_anew(settings: Settings, committing: Sessions) -> None:
     async with narrow(settings) as (app, client):
         assert (await client.get("/v1/posts")).status_code == 200
-        async with app.state.readers.engine.connect() as connection:
-            own = await connection.scalar(text("select pg_backend_pid()"))
-            driver = (await connection.get_raw_connection()).driver_connection
+        async with app.state.readers.connections.taken() as connection:
+            driver = connection.driver
+            own = await driver.fetchval("select pg_backend_pid()")
         async with committing.begin() as session:
             await session.execute(text("select pg_terminate_backend(:pid)"), {"pid": own})
         await until(lambda: driver.is_closed())

@@ -6,7 +6,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from byline.app import create_app
 from byline.core.database import Database
@@ -32,10 +31,10 @@ async def url(postgres: EmbeddedPostgres, worker_id: str) -> AsyncIterator[str]:
 
 async def forget(app: FastAPI) -> None:
     """Whatever was prepared on a connection, as if it were another one."""
-    engines: tuple[AsyncEngine, ...] = (app.state.database.engine, app.state.readers.engine)
-    for engine in engines:
-        async with app.state.readers.connection(engine) as connection:
-            await connection.execute("deallocate all")
+    async with app.state.database.engine.connect() as connection:
+        await (await connection.get_raw_connection()).driver_connection.execute("deallocate all")
+    async with app.state.readers.connections.taken() as connection:
+        await connection.driver.execute("deallocate all")
 
 
 async def statuses(url: str, pooler: str) -> list[int]:

@@ -5,18 +5,22 @@ end or rolls back on any error. Nothing else in Byline commits. What only reads 
 own (`core/readers.py`).
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 from pydantic import SecretStr
 from pydantic_core import from_json
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, event, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from byline.core.ids import uuid7
@@ -117,11 +121,55 @@ def make_engine(url: SecretStr, settings: Settings, *, pool_size: int) -> AsyncE
     return engine
 
 
-def make_readers(engine: AsyncEngine, settings: Settings) -> async_sessionmaker[AsyncSession]:
-    """Sessions whose statements stand each for itself, outside of a transaction."""
-    # Behind a pooler of transactions, what is prepared and what executes it have to be in one.
-    level = "READ COMMITTED" if settings.database_pooler else "AUTOCOMMIT"
-    return async_sessionmaker(engine.execution_options(isolation_level=level), class_=AsyncSession, autoflush=False)
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """As SQLAlchemy has it, and the driver's own."""
+
+    alchemy: AsyncConnection
+    driver: asyncpg.Connection
+
+
+class Connections:
+    """For readers, whose statements stand each for itself, outside of a transaction. Each is taken from the engine
+    once, and rests here between two requests: a pool that resets it each time takes as long as a query.
+
+    Whoever takes them sees to it that they are no more than the engine has.
+    """
+
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        # Behind a pooler of transactions, what is prepared and what executes it have to be in one.
+        level = "READ COMMITTED" if settings.database_pooler else "AUTOCOMMIT"
+        self._engine = engine.execution_options(isolation_level=level)
+        self._resting: list[Connection] = []
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Connection]:
+        connection = await self._take()
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            connection.driver.terminate()  # in the middle of an answer: nobody else may get the rest of it
+            raise
+        finally:
+            if connection.driver.is_closed() or connection.alchemy.invalidated:
+                await connection.alchemy.close()
+            else:
+                self._resting.append(connection)
+
+    async def _take(self) -> Connection:
+        while self._resting:
+            connection = self._resting.pop()
+            if not connection.driver.is_closed():
+                return connection
+            await connection.alchemy.close()
+        alchemy = await self._engine.connect()
+        driver = (await alchemy.get_raw_connection()).driver_connection
+        return Connection(alchemy, driver)
+
+    async def close(self) -> None:
+        while self._resting:
+            await self._resting.pop().alchemy.close()
+        await self._engine.dispose()
 
 
 def _refuse_dead(connection: Any, *_: object) -> None:

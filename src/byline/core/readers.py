@@ -4,7 +4,6 @@ A read is no transaction: each of its statements stands for itself, so that it c
 together, such as an article and its authors, is therefore one statement.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,10 +11,10 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
-from byline.core.database import Database, make_engine, make_readers
+from byline.core.database import Connections, Database, make_engine
 from byline.core.gate import Gate
 from byline.core.plain import Query, Row
 from byline.core.replica import Replica
@@ -37,8 +36,8 @@ class Readers:
         """
         assert settings.database_url is not None
         self.gate = Gate(settings.read_pool_size, settings.database_queue, settings.read_timeout)
-        self.engine = make_engine(settings.database_url, settings, pool_size=settings.read_pool_size)
-        self.sessions = make_readers(self.engine, settings)
+        engine = make_engine(settings.database_url, settings, pool_size=settings.read_pool_size)
+        self.connections = Connections(engine, settings)
         self.replica = Replica(settings, database.engine) if settings.replica_url is not None else None
         self._is_pooled = bool(settings.database_pooler)
         self._cookie = cookie
@@ -48,12 +47,18 @@ class Readers:
     async def session(self, request: Request) -> AsyncIterator[AsyncSession]:
         """Raises Overloaded; TimeoutError."""
         async with self.gate.place(), AsyncExitStack() as stack:
+            connection = None
             replica = self._replica_for(request)
-            session = None if replica is None else await self._of_replica(stack, replica)
-            if session is None:
-                session = await stack.enter_async_context(self.sessions())
+            if replica is not None:
+                try:
+                    connection = await stack.enter_async_context(replica.connections.taken())
+                except (OSError, DBAPIError) as error:
+                    replica.leave_out(error)
+            if connection is None:
+                connection = await stack.enter_async_context(self.connections.taken())
             try:
-                yield session
+                async with AsyncSession(connection.alchemy, autoflush=False) as session:
+                    yield session
             except DBAPIError as error:
                 if self.replica is not None and error.connection_invalidated:
                     self.replica.leave_out(error)  # whichever it was: the next check says so where it was the other
@@ -65,36 +70,24 @@ class Readers:
             replica = self._replica_for(request)
             if replica is not None:
                 try:
-                    return await self._rows_of(replica.engine, query, values)
+                    return await self._rows_of(replica.connections, query, values)
                 except (OSError, DBAPIError) as error:
                     if isinstance(error, DBAPIError) and not error.connection_invalidated:
                         raise
                     replica.leave_out(error)
-            return await self._rows_of(self.engine, query, values)
+            return await self._rows_of(self.connections, query, values)
 
-    async def _rows_of(self, engine: AsyncEngine, query: Query, values: Mapping[str, Any]) -> list[Row]:
-        async with self.connection(engine) as connection:
+    async def _rows_of(self, connections: Connections, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        async with connections.taken() as connection:
+            driver = connection.driver
             try:
                 if not self._is_pooled:
-                    return await query.rows(connection, values)
-                async with connection.transaction():  # what is prepared and what executes it have to be in one
-                    return await query.rows(connection, values)
+                    return await query.rows(driver, values)
+                async with driver.transaction():  # what is prepared and what executes it have to be in one
+                    return await query.rows(driver, values)
             except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 kind = InterfaceError if isinstance(error, asyncpg.InterfaceError) else DBAPIError
-                raise kind(query.sql, None, error, True, connection_invalidated=connection.is_closed()) from error
-
-    @asynccontextmanager
-    async def connection(self, engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
-        """The driver's own, of the engine's pool."""
-        pooled = await engine.raw_connection()
-        connection: asyncpg.Connection = pooled.driver_connection
-        try:
-            yield connection
-        except asyncio.CancelledError:
-            connection.terminate()  # in the middle of an answer: nobody else may get the rest of it
-            raise
-        finally:
-            pooled.close()
+                raise kind(query.sql, None, error, True, connection_invalidated=driver.is_closed()) from error
 
     def _replica_for(self, request: Request) -> Replica | None:
         replica = self.replica
@@ -111,17 +104,7 @@ class Readers:
             or ("cookie" in headers and self._cookie in request.cookies)
         )
 
-    async def _of_replica(self, stack: AsyncExitStack, replica: Replica) -> AsyncSession | None:
-        """None where it cannot be reached: it is left out until it can."""
-        session = await stack.enter_async_context(replica.sessions())
-        try:
-            await session.connection()
-        except (OSError, DBAPIError) as error:
-            replica.leave_out(error)
-            return None
-        return session
-
     async def close(self) -> None:
         if self.replica is not None:
             await self.replica.close()
-        await self.engine.dispose()
+        await self.connections.close()

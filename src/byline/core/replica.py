@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from byline.core.database import make_engine, make_readers
+from byline.core.database import Connections, make_engine
 from byline.core.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,8 +36,9 @@ class Replica:
     def __init__(self, settings: Settings, primary: AsyncEngine) -> None:
         assert settings.replica_url is not None
         self._primary = primary.execution_options(isolation_level="AUTOCOMMIT")
+        # One more than readers take, for who looks how far behind it is.
         self.engine = make_engine(settings.replica_url, settings, pool_size=settings.read_pool_size + 1)
-        self.sessions = make_readers(self.engine, settings)
+        self.connections = Connections(self.engine, settings)
         self._max_lag = settings.replica_max_lag
         self._written: deque[tuple[float, int]] = deque()  # when the primary was how far
         self.as_of = -math.inf
@@ -90,4 +91,4 @@ class Replica:
         return RuntimeError("it is no replica") if position is None else position
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        await self.connections.close()

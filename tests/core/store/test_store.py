@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from byline.accounts.caller import Role
 from byline.core import store as store_module
@@ -213,15 +213,16 @@ async def test_of_many_who_ask_at_once_one_computes(
     one: FastAPI, post: Post, written: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    engine = one.state.readers.engine.sync_engine
+    connections = one.state.readers.connections
+    taken = connections.taken
 
-    def note(connection: object, *_: object) -> None:
-        asked.append(connection)
+    def taken_and_noted() -> object:
+        asked.append(connections)
+        return taken()
 
-    event.listen(engine, "checkout", note)
+    monkeypatch.setattr(connections, "taken", taken_and_noted)
     async with reader(one) as client:
         answers = await asyncio.gather(*(client.get("/v1/posts/first") for _ in range(50)))
-    event.remove(engine, "checkout", note)
     assert {answer.status_code for answer in answers} == {200} and len({answer.text for answer in answers}) == 1
     assert len(asked) == 1
 
