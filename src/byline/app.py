@@ -31,6 +31,7 @@ from byline.changes.hub import Hub
 from byline.core import health, site, well_known
 from byline.core.database import Database
 from byline.core.delivery import FromMemory
+from byline.core.direct import shortcuts
 from byline.core.docs import mount_docs
 from byline.core.errors import BadRequest, ContentTooLarge, Invalid, TooManyRequests, Unauthenticated
 from byline.core.events import CHANNEL
@@ -185,6 +186,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in MANAGEMENT:
         manage.include_router(router)
     app.include_router(manage)
+    app.router.routes[:0] = shortcuts(route for router in DELIVERY for route in router.routes)
     app.webhooks.include_router(webhooks.router)
     mount_docs(app)
     mount_pages(app, settings.site_title)

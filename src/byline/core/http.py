@@ -83,8 +83,9 @@ class ConditionalGet:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
-        responder = _ConditionalResponder(send, Headers(scope=scope), head=scope["method"] == "HEAD")
-        await self.app({**scope, "method": "GET"}, receive, responder)
+        is_head = scope["method"] == "HEAD"
+        responder = _ConditionalResponder(send, Headers(scope=scope), head=is_head)
+        await self.app({**scope, "method": "GET"} if is_head else scope, receive, responder)
 
 
 class _ConditionalResponder:

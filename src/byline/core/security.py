@@ -51,6 +51,7 @@ CORS: dict[str, Any] = {
 MOST_KNOWN = 10_000
 """Good credentials that a process remembers."""
 
+_CREDENTIALS = frozenset({b"authorization", b"cookie"})
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/]+?)\.?(?::[0-9]*)?")
 
 
@@ -75,10 +76,12 @@ class ClientAddress:
             for network in trusted_proxies
             if network.version == 4
         ]
-        self.behind_proxies = ProxyHeadersMiddleware(self.with_plain_address, [*networks, *mapped])  # type: ignore[arg-type]
+        self.behind_proxies: Any = self.with_plain_address
+        if networks:
+            self.behind_proxies = ProxyHeadersMiddleware(self.with_plain_address, [*networks, *mapped])  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.behind_proxies(scope, receive, send)  # type: ignore[arg-type]
+        await self.behind_proxies(scope, receive, send)
 
     async def with_plain_address(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("client") is not None:
@@ -152,10 +155,12 @@ class RateLimit:
 
     def credential(self, scope: Scope) -> bytes | None:
         """The SHA-256 of the token that `get_caller` would look at: a bearer, or else the cookie."""
+        if _CREDENTIALS.isdisjoint([name for name, _ in scope["headers"]]):
+            return None
         connection = HTTPConnection(scope)
         scheme, token = get_authorization_scheme_param(connection.headers.get("authorization"))
         if scheme.lower() != "bearer":
-            token = connection.cookies.get(self.cookie, "") if "cookie" in connection.headers else ""
+            token = connection.cookies.get(self.cookie, "")
         return hash_token(token) if token else None
 
     def recall(self, credential: bytes | None) -> Principal | None:
