@@ -11,11 +11,11 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.core.answers import IDENTITY, Answer, preferred_coding
-from byline.core.http import id_of_request, matches_weakly, prefers
+from byline.core.http import header, id_of_request, matches_weakly, prefers
 from byline.core.reads import Reads, noting
 from byline.core.store import Reading, Store
 
@@ -194,10 +194,11 @@ class _Recorder:
 
 def _tell_caches(message: Message, reads: Reads) -> None:
     """What a cache in front may do with the answer, and by which names it is to be purged."""
-    headers = MutableHeaders(scope=message)
-    headers.setdefault("Cache-Control", CACHE_CONTROL)
+    headers = message["headers"]
+    told = [(b"cache-control", CACHE_CONTROL.encode())] if header(headers, b"cache-control") is None else []
     if reads.is_known and reads.tables:
-        headers.setdefault("Surrogate-Key", " ".join(sorted(reads.tables)))
+        told.append((b"surrogate-key", " ".join(sorted(reads.tables)).encode()))
+    message["headers"] = [*headers, *told]
 
 
 async def _send(

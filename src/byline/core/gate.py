@@ -29,24 +29,28 @@ class Gate:
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Raises Overloaded: at once where the line is full, else after `PATIENCE`; TimeoutError."""
-        if self._places.locked():
-            await self._wait()
-        else:
-            await self._places.acquire()
-        try:
-            async with asyncio.timeout(self._timeout):
-                yield
-        finally:
-            self._places.release()
-
-    async def _wait(self) -> None:
-        if self._waiting >= self._line:
+        has_to_wait = self._places.locked()
+        if has_to_wait and self._waiting >= self._line:
             raise Overloaded()
+        is_in = False
+        try:
+            async with asyncio.timeout(PATIENCE if has_to_wait else self._timeout) as limit:
+                await self._enter()
+                is_in = True
+                try:
+                    if has_to_wait:
+                        limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+                    yield
+                finally:
+                    self._places.release()
+        except TimeoutError:
+            if is_in:
+                raise
+            raise Overloaded() from None
+
+    async def _enter(self) -> None:
         self._waiting += 1
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._places.acquire()
-        except TimeoutError:
-            raise Overloaded() from None
+            await self._places.acquire()
         finally:
             self._waiting -= 1

@@ -2,15 +2,18 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from random import getrandbits
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.core.ids import request_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,128}")
+_OF_CONTENT = frozenset({b"content-length", b"content-type"})
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
@@ -24,7 +27,7 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        current = id_of_request(Headers(scope=scope).get("x-request-id"))
+        current = id_of_request(header(scope["headers"], b"x-request-id"))
         # Before any copy of the scope is made: what the endpoint leaves here is read by the middleware around it.
         scope.setdefault("state", {})
         # Never reset: a failure that nobody expected is answered outside of this middleware, and names it too.
@@ -36,6 +39,14 @@ class RequestId:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """Of a message as it is: to wrap it up for one look takes longer than to look."""
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None
 
 
 def id_of_request(wanted: str | None) -> str:
@@ -56,7 +67,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "")
+        told = header(scope["headers"], b"content-length") or ""
         is_told_too_large = told.isdecimal() and (len(told) > 18 or int(told) > self.limit)
         received = 0  # counted in any case: not every server sees to it that what was told is true
 
@@ -84,14 +95,15 @@ class ConditionalGet:
             await self.app(scope, receive, send)
             return
         is_head = scope["method"] == "HEAD"
-        responder = _ConditionalResponder(send, Headers(scope=scope), head=is_head)
+        if_none_match = header(scope["headers"], b"if-none-match")
+        responder = _ConditionalResponder(send, if_none_match, head=is_head)
         await self.app({**scope, "method": "GET"} if is_head else scope, receive, responder)
 
 
 class _ConditionalResponder:
-    def __init__(self, send: Send, headers: Headers, *, head: bool) -> None:
+    def __init__(self, send: Send, if_none_match: str | None, *, head: bool) -> None:
         self.send = send
-        self.if_none_match = headers.get("if-none-match")
+        self.if_none_match = if_none_match
         self.head = head
         self.start: Message = {}
         self.body = b""
@@ -100,7 +112,7 @@ class _ConditionalResponder:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.start = message
-            self.streaming = message["status"] != 200 or "content-length" not in Headers(raw=message["headers"])
+            self.streaming = message["status"] != 200 or header(message["headers"], b"content-length") is None
             if self.streaming:
                 await self.send(message)
                 if self.head:  # at once: some bodies have no end
@@ -114,14 +126,16 @@ class _ConditionalResponder:
                 await self.finish()
 
     async def finish(self) -> None:
-        headers = MutableHeaders(scope=self.start)
-        if "etag" not in headers:
-            headers["ETag"] = f'"{hashlib.blake2b(self.body, digest_size=16).hexdigest()}"'
-        if self.if_none_match is not None and matches_weakly(self.if_none_match, headers["etag"]):
+        headers = self.start["headers"]
+        etag = header(headers, b"etag")
+        if etag is None:
+            etag = f'"{hashlib.blake2b(self.body, digest_size=16).hexdigest()}"'
+            headers = [*headers, (b"etag", etag.encode())]
+        if self.if_none_match is not None and matches_weakly(self.if_none_match, etag):
             self.start["status"] = 304
             self.body = b""
-            del headers["content-length"]
-            del headers["content-type"]
+            headers = [one for one in headers if one[0] not in _OF_CONTENT]
+        self.start["headers"] = headers
         await self.send(self.start)
         await self.send({"type": "http.response.body", "body": b"" if self.head else self.body})
 
@@ -150,6 +164,7 @@ def parse_if_match(header: str) -> frozenset[int] | None:
     return frozenset(int(tag) for tag in strong if re.fullmatch(r"[1-9][0-9]{0,17}", tag))
 
 
+@lru_cache(1024)
 def prefers(accept: str, wanted: str, other: str) -> bool:
     """Whether an `Accept` header (RFC 9110 §12.5.1) names `wanted` and ranks it above `other`, or with a wildcard."""
     ranked, named = _quality(accept, wanted, wildcards=False), _quality(accept, other, wildcards=False)

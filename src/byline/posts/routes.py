@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -12,9 +12,10 @@ from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, link_to_
 from byline.core.direct import DirectRoute
 from byline.core.http import prefers
 from byline.core.pagination import InvalidCursor
+from byline.core.plain import Row
 from byline.core.problems import problems
 from byline.core.rendering import json_response, rendered
-from byline.core.schemas import Page
+from byline.core.schemas import Page, public_address
 from byline.core.uris import uri
 from byline.posts import lists, previews, queries, translations
 from byline.posts.deps import PublishedPage, PublishedPost, published_row
@@ -22,14 +23,12 @@ from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
 from byline.posts.preview_schemas import PreviewOut
 from byline.posts.schemas import (
-    Alternate,
     PostFields,
     PostOut,
     PostQuery,
     PostRendition,
     PostSource,
     PostSummary,
-    Rendition,
     TranslationOut,
     TranslationQuery,
 )
@@ -52,8 +51,6 @@ _PROBLEMS = problems(PostNotFound)
 _AS_MARKDOWN: dict[int | str, dict[str, Any]] = {
     200: {"content": {MarkdownResponse.media_type: {"schema": {"type": "string"}}}}
 }
-R = TypeVar("R", PostRendition, PostSource)
-
 _SUMMARIES = Page[PostSummary] | Page[PostFields]
 
 _LONGEST_LINK = 4000
@@ -75,38 +72,33 @@ async def _one(request: Request, kind: Kind, slug: str, accept: str) -> Response
         return await _markdown(request, kind, slug)
     row = await published_row(request, kind, slug, PostRendition)
     site_url = request.app.state.settings.site_url
-    headers = _headers(Rendition.of(row, site_url=site_url), site_url)
-    return json_response(rendered(PostRendition, row, site_url), headers)
+    return json_response(rendered(PostRendition, row, site_url), _headers(row, site_url))
 
 
 async def _markdown(request: Request, kind: Kind, slug: str) -> MarkdownResponse:
-    source = await _shown(request, kind, slug, PostSource)
-    return MarkdownResponse(source.markdown, headers=_headers(source, request.app.state.settings.site_url))
+    row = await published_row(request, kind, slug, PostSource)
+    return MarkdownResponse(row["markdown"], headers=_headers(row, request.app.state.settings.site_url))
 
 
 async def _html(request: Request, kind: Kind, slug: str) -> HTMLResponse:
-    post = await _shown(request, kind, slug, PostRendition)
-    headers = {
-        **_headers(post, request.app.state.settings.site_url),
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    }
+    row = await published_row(request, kind, slug, PostRendition)
+    site_url = request.app.state.settings.site_url
+    post = PostRendition.of(row, site_url=site_url)
+    headers = {**_headers(row, site_url), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
     return HTMLResponse(html_document(post, address=post.url), headers=headers)
 
 
-async def _shown(request: Request, kind: Kind, slug: str, model: type[R]) -> R:
-    row = await published_row(request, kind, slug, model)
-    return model.of(row, site_url=request.app.state.settings.site_url)
-
-
-def _headers(post: Rendition, site_url: str) -> dict[str, str]:
-    group: list[Rendition | Alternate] = [post, *post.alternates]
-    languages = translations.links((one.language, one.url, one.is_original) for one in group)
+def _headers(row: Row, site_url: str) -> dict[str, str]:
+    """Of a row with all that a `Rendition` needs."""
+    members = (row, *row["alternates"])
+    group = [(one["language"], public_address(one["path"], site_url), one["is_original"]) for one in members]
+    languages = translations.links(group)
     links = [f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages]
     links = links if sum(map(len, links)) <= _LONGEST_LINK else []
-    embed = f"{uri(site_url)}/oembed?url={quote(uri(post.url), safe='')}"
+    embed = f"{uri(site_url)}/oembed?url={quote(group[0][1], safe='')}"
     return {
-        "Content-Language": post.language,
-        "Last-Modified": format_datetime(post.updated_at, usegmt=True),
+        "Content-Language": row["language"],
+        "Last-Modified": format_datetime(row["updated_at"], usegmt=True),
         "Vary": "Accept",
         "Link": ", ".join([*links, f'<{embed}>; rel="alternate"; type="application/json+oembed"']),
     }
