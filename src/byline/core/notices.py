@@ -7,7 +7,9 @@ of life of the connection, which may be gone without a word.
 
 import asyncio
 import logging
+import math
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds for the database to take a connection
 PAUSE = 0.5  # seconds after which a lost connection is made anew
+SPACING = 0.002  # seconds from one round to the next, so that many who ask at once share it
 HEARTBEAT = 2.0  # seconds after which an idle connection is tried, and that a trial may take
 
 
@@ -62,6 +65,7 @@ class Notices:
         self._asked = asyncio.Event()
         self._next = asyncio.Event()  # set by the first round that begins later than now
         self._back = asyncio.Event()
+        self._began = -math.inf  # the last round, by `time.monotonic`
         self.listening = False
 
     def subscribe(
@@ -140,6 +144,8 @@ class Notices:
                 await self._asked.wait()
         except TimeoutError:
             pass
+        await asyncio.sleep(max(0, self._began + SPACING - time.monotonic()))
+        self._began = time.monotonic()
         self._asked.clear()
         self._back.clear()
         current, self._next = self._next, asyncio.Event()
