@@ -1,13 +1,14 @@
 """Addresses: of clients, as the server and its proxies tell them; of sites, as browsers name them."""
 
 import ipaddress
-from functools import lru_cache
 from urllib.parse import urlsplit
+
+from byline.core.remembered import remembered
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
-@lru_cache(10_000)
+@remembered
 def plain(address: str) -> str:
     """IPv4 written as IPv6 (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2), as a socket for both gives it, becomes IPv4."""
     try:
@@ -17,7 +18,6 @@ def plain(address: str) -> str:
     return address if mapped is None else str(mapped)
 
 
-@lru_cache(10_000)
 def neighbourhood(address: str | None) -> str:
     """What one customer holds: the address; of IPv6, its network of 64 bits. What is no address stays as it is."""
     try:

@@ -5,9 +5,10 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 import brotli
+
+from byline.core.remembered import remembered
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -87,7 +88,7 @@ def _compress(body: bytes, coding: str) -> bytes:
     return gzip.compress(body, 6, mtime=0)
 
 
-@lru_cache(1024)
+@remembered
 def preferred_coding(accept_encoding: bytes) -> str:
     """Of the forms that the client takes the one it ranks highest; of equals the smallest."""
     ranks: dict[str, float] = {}

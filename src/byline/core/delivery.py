@@ -8,15 +8,16 @@ of the request that it may depend on. Who comes with credentials or cookies, or 
 import asyncio
 import time
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.core.answers import IDENTITY, Answer, preferred_coding
-from byline.core.http import header, id_of_request, matches_weakly, prefers
+from byline.core.http import header, id_of_request, matches_weakly, prefers_markdown
 from byline.core.reads import Reads, noting
+from byline.core.remembered import remembered
 from byline.core.store import Reading, Store
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -26,6 +27,9 @@ CACHE_CONTROL = "public, max-age=0, must-revalidate"
 
 STALE = b"Byline; fwd=stale; fwd-status=503"
 """`Cache-Status` (RFC 9211) of what was last known before the database was lost; `Age` says how old it is."""
+
+LONGEST_KEY = 1000
+"""Characters of an address: an answer that has a longer one is not kept, for the room that it takes is not counted."""
 
 _PERSONAL = frozenset({b"authorization", b"cookie"})
 _SELECTING = frozenset({b"accept", b"accept-encoding", b"origin"})
@@ -90,8 +94,11 @@ class FromMemory:
             if b"*" not in self.origins:
                 return None
             origin = b"*"
-        wants_markdown = prefers_markdown(headers.get(b"accept", b""))
-        return scope["path"], scope["query_string"], headers.get(b"host"), origin, wants_markdown, scope["scheme"]
+        path, query, host = scope["path"], scope["query_string"], headers.get(b"host", b"")
+        if len(path) + len(query) + len(host) > LONGEST_KEY:
+            return None
+        wants_markdown = prefers_markdown(headers.get(b"accept", b"").decode("latin-1"))
+        return path, query, host, origin, wants_markdown, scope["scheme"]
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send, *, key: Hashable | None = None) -> Answer | None:
         """Has the application answer; what can be kept under `key` is kept and given back, all else is sent."""
@@ -228,12 +235,7 @@ async def _send(
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-@lru_cache(1024)
-def prefers_markdown(accept: bytes) -> bool:
-    return prefers(accept.decode("latin-1"), "text/markdown", "application/json")
-
-
-@lru_cache(1024)
+@remembered
 def asks_anew(cache_control: bytes) -> bool:
     """Whether this is a `no-cache` or `no-store` (RFC 9111 §5.2.1)."""
     directives = {item.partition("=")[0].strip() for item in cache_control.decode("latin-1").lower().split(",")}

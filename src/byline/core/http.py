@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from random import getrandbits
 
 from starlette.datastructures import MutableHeaders
@@ -11,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.core.ids import request_id
+from byline.core.remembered import remembered
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,128}")
 _OF_CONTENT = frozenset({b"content-length", b"content-type"})
@@ -164,7 +164,11 @@ def parse_if_match(header: str) -> frozenset[int] | None:
     return frozenset(int(tag) for tag in strong if re.fullmatch(r"[1-9][0-9]{0,17}", tag))
 
 
-@lru_cache(1024)
+@remembered
+def prefers_markdown(accept: str) -> bool:
+    return prefers(accept, "text/markdown", "application/json")
+
+
 def prefers(accept: str, wanted: str, other: str) -> bool:
     """Whether an `Accept` header (RFC 9110 §12.5.1) names `wanted` and ranks it above `other`, or with a wildcard."""
     ranked, named = _quality(accept, wanted, wildcards=False), _quality(accept, other, wildcards=False)

@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Generic, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -80,6 +81,7 @@ class Output(BaseModel):
         return cls.model_validate(row, context={"site_url": site_url})
 
 
+@lru_cache(10_000)
 def public_address(path: str, site_url: str) -> str:
     return f"{site_url}{quote(path)}"
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from fastapi.security.utils import get_authorization_scheme_param
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -19,6 +19,7 @@ from byline.core.errors import BadRequest, TooManyRequests
 from byline.core.health import PROBES
 from byline.core.limits import Limiter, Principal
 from byline.core.problems import render_error
+from byline.core.remembered import remembered
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Of an answer that names none of its own: data, of which a browser shall load and run nothing."""
@@ -108,9 +109,15 @@ class AllowedHosts:
             await render_error(Request(scope), HostNotAllowed())(scope, receive, send)
 
     def allows(self, scope: Scope) -> bool:
-        named = Headers(scope=scope).getlist("host")
-        host = _HOST.fullmatch(named[0].lower()) if len(named) == 1 else None
-        return host is not None and (host[1] in self.names or host[1].endswith(self.endings))
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        host = _host_of(named[0]) if len(named) == 1 else None
+        return host is not None and (host in self.names or host.endswith(self.endings))
+
+
+@remembered
+def _host_of(header: bytes) -> str | None:
+    found = _HOST.fullmatch(header.decode("latin-1").lower())
+    return None if found is None else found[1]
 
 
 class RateLimit:
@@ -132,6 +139,9 @@ class RateLimit:
             await self.app(scope, receive, send)
             return
         credential = self.credential(scope)
+        if credential is None and "anonymous" not in self.limiter.items:
+            await self.app(scope, receive, send)
+            return
         principal = self.recall(credential)
         address = scope["client"][0] if scope.get("client") else None
         standing = await self.limiter.count(principal or ("anonymous", neighbourhood(address)))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from byline.core.deps import ReadPaginatorDep, SessionDep, SettingsDep, link_to_next
 from byline.core.direct import DirectRoute
-from byline.core.http import prefers
+from byline.core.http import prefers_markdown
 from byline.core.pagination import InvalidCursor
 from byline.core.plain import Row
 from byline.core.problems import problems
@@ -68,7 +69,7 @@ async def _list(request: Request, kind: Kind, query: PostQuery) -> Response:
 
 
 async def _one(request: Request, kind: Kind, slug: str, accept: str) -> Response:
-    if prefers(accept, "text/markdown", "application/json"):
+    if prefers_markdown(accept):
         return await _markdown(request, kind, slug)
     row = await published_row(request, kind, slug, PostRendition)
     site_url = request.app.state.settings.site_url
@@ -95,13 +96,18 @@ def _headers(row: Row, site_url: str) -> dict[str, str]:
     languages = translations.links(group)
     links = [f'<{address}>; rel="alternate"; hreflang="{language}"' for language, address in languages]
     links = links if sum(map(len, links)) <= _LONGEST_LINK else []
-    embed = f"{uri(site_url)}/oembed?url={quote(group[0][1], safe='')}"
     return {
         "Content-Language": row["language"],
         "Last-Modified": format_datetime(row["updated_at"], usegmt=True),
         "Vary": "Accept",
-        "Link": ", ".join([*links, f'<{embed}>; rel="alternate"; type="application/json+oembed"']),
+        "Link": ", ".join([*links, _embed_link(row["path"], site_url)]),
     }
+
+
+@lru_cache(10_000)
+def _embed_link(path: str, site_url: str) -> str:
+    address = quote(public_address(path, site_url), safe="")
+    return f'<{uri(site_url)}/oembed?url={address}>; rel="alternate"; type="application/json+oembed"'
 
 
 async def _translations(

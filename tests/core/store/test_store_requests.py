@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from byline.accounts.caller import Role
 from byline.core.answers import IDENTITY, preferred_coding
 from byline.core.database import Database
+from byline.core.delivery import LONGEST_KEY
 from byline.posts.models import Post
 from tests import make
 from tests.conftest import Sessions
@@ -42,6 +43,13 @@ async def test_these_are_never_kept(one: FastAPI, post: Post, path: str) -> None
         for _ in range(2):
             answer, was_hit = await hits(one, client.get(path))
             assert not was_hit and "must-revalidate" not in answer.headers.get("cache-control", "")
+
+
+async def test_a_long_address_takes_no_room(one: FastAPI, post: Post) -> None:
+    async with reader(one) as client:
+        for _ in range(2):
+            answer, was_hit = await hits(one, client.get(f"/v1/posts/first?{'x' * LONGEST_KEY}"))
+            assert answer.status_code == 200 and not was_hit
 
 
 async def test_previews_are_never_kept(one: FastAPI, written: Sessions) -> None:
