@@ -43,12 +43,10 @@ async def _expire(session: AsyncSession, post: Post) -> None:
     content = None if post.shows_newest else await service.newest_content(session, post)
     post.status, post.live_version = Status.UNPUBLISHED, None
     if content is not None:
-        edited_at = post.edited_at
         others = select(Post.id).where(Post.slug == content.slug, Post.id != post.id, *service.rivals(post.kind))
         if await session.scalar(others) is not None:  # until somebody gives it another one, it keeps that it had
             content = content.model_copy(update={"slug": post.slug})
         await service.show(session, post, content)
-        post.edited_at = edited_at
     await session.flush()
 
 

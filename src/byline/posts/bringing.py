@@ -39,7 +39,7 @@ async def bring(session: AsyncSession, brought: Sequence[Brought]) -> list[Post]
     posts: list[Post] = []
     revisions: list[Revision] = []
     for one in brought:
-        post = Post(id=one.id, kind=one.kind, status=Status.DRAFT, version=1)
+        post = Post(id=one.id, kind=one.kind, status=Status.DRAFT, version=1, edited_at=now)
         service.fill(post, one.content, one.rendered)
         post.series_id = one.content.series
         event = "post.created"

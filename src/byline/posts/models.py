@@ -173,6 +173,11 @@ class Post(Row, Base):
     def path(self) -> str:
         return path_of(self.kind, self.slug)
 
+    def advance(self) -> None:
+        """To its next revision, which is made now."""
+        self.version += 1
+        self.edited_at = datetime.now(UTC)
+
     @hybrid_property
     def article_id(self) -> UUID:
         """The same for an article in all its languages: the id of the original."""

@@ -54,7 +54,7 @@ async def publish(
         await service.show(session, post, content)
     elif post.live_version is None:
         post.updated_at = now
-    post.version += 1
+    post.advance()
     go_live(post, wish, zone, now)
     await addresses.lead(session, post)
     message = wish.message or post.status.capitalize()
@@ -103,7 +103,7 @@ async def unpublish(session: AsyncSession, post: Post, *, caller: Caller | None)
     if not post.shows_newest:
         await service.show(session, post, content)
     post.status = Status.UNPUBLISHED
-    post.version += 1
+    post.advance()
     post.live_version = None
     await service.record(session, "post.unpublished", post, before, content, caller=caller, message="Unpublished")
     return post

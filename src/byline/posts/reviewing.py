@@ -62,6 +62,6 @@ async def _step(
 ) -> None:
     content = await service.newest_content(session, post)
     before = service.standing(post, content)
-    post.version += 1
+    post.advance()
     post.review_state, post.review_version = state, post.version
     await service.record(session, type, post, before, content, caller=caller, message=message)

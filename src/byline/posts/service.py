@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Select, Uuid, delete, func, insert, literal, or_, select
+from sqlalchemy import ARRAY, BigInteger, Uuid, delete, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -59,16 +59,17 @@ class UnknownReference(Invalid):
 
 async def create(session: AsyncSession, new: PostCreate, *, caller: Caller | None, language: str) -> Post:
     """A draft; `language` is for posts that name none. Raises SlugTaken, UnknownReference."""
-    fields = new.model_dump(exclude={"kind", "message"})
+    fields = new.model_dump(exclude={"kind", "message"} | ({"authors"} if new.authors is None else set()))
     if new.slug is None:
         wanted = slug_from(new.title, fallback=new.kind)
         fields["slug"] = await free_slug(session, Post.slug, wanted, *rivals(new.kind))
+    fields["language"] = new.language or language
+    resolved = await _resolve(session, fields, new.kind)
     if new.authors is None:
         own = await session.scalar(author_of_user(caller.user_id)) if caller is not None else None
-        fields["authors"] = [] if own is None else [str(own.id)]
-    fields["language"] = new.language or language
-    content = PostContent.model_validate(await _resolve(session, fields, new.kind))
-    post = Post(kind=new.kind, status=Status.DRAFT, version=1)
+        resolved["authors"] = [] if own is None else [own.id]
+    content = PostContent.model_validate(resolved)
+    post = Post(kind=new.kind, status=Status.DRAFT, version=1, edited_at=datetime.now(UTC))
     await show(session, post, content)
     await record(session, "post.created", post, {}, content, caller=caller, message=new.message)
     return post
@@ -107,9 +108,9 @@ async def save(
         if await session.scalar(others) is not None:
             raise SlugTaken()
     before = standing(post, newest)
-    post.version += 1
+    post.advance()
     if not post.is_live:
-        await show(session, post, content)
+        await show(session, post, content, after=newest)
     await record(session, "post.updated", post, before, content, caller=caller, message=message)
     return post
 
@@ -119,7 +120,7 @@ async def trash(session: AsyncSession, post: Post, *, caller: Caller | None) -> 
     content = await newest_content(session, post)
     before = standing(post, content)
     await addresses.note(session, post)
-    post.version += 1
+    post.advance()
     post.deleted_at = datetime.now(UTC)
     await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))  # else they could not be deleted
     await record(session, "post.trashed", post, before, content, caller=caller, message="Moved to the trash")
@@ -171,7 +172,6 @@ def note(
             key: None if number is None else {"revision": number} for key, number in changes["version"].items()
         }
     events.record(session, type, post, changes, shown=_shown(post, before.get(_LISTED), after[_LISTED], changes))
-    post.edited_at = datetime.now(UTC)
     return Revision(
         post_id=post.id,
         number=post.version,
@@ -190,13 +190,18 @@ def _shown(post: Post, before: str | None, after: str | None, changes: events.Ch
     return Shown(post.kind, before, after)
 
 
-async def show(session: AsyncSession, post: Post, content: PostContent) -> None:
-    """Puts a revision's content on the row, with all that is derived from it."""
+async def show(session: AsyncSession, post: Post, content: PostContent, *, after: PostContent | None = None) -> None:
+    """Puts a revision's content on the row, with all that is derived from it; `after` is what the row shows before,
+    where that is known.
+    """
     fill(post, content, await asyncio.to_thread(render, content.markdown))
     post.series_id = content.series and await session.scalar(select(Series.id).where(Series.id == content.series))
     session.add(post)
     await session.flush()
-    await _relate(session, post, content)
+    if after is None or after.authors != content.authors:
+        await _relate(session, post, PostAuthor, Author.id, content.authors)
+    if after is None or after.tags != content.tags:
+        await _relate(session, post, PostTag, Tag.id, content.tags)
 
 
 def fill(post: Post, content: PostContent, rendered: Rendered) -> None:
@@ -210,7 +215,7 @@ def fill(post: Post, content: PostContent, rendered: Rendered) -> None:
     post.word_count = rendered.word_count
     post.reading_minutes = rendered.reading_minutes
     post.renderer_version = RENDERER_VERSION
-    post.updated_at = post.edited_at = datetime.now(UTC)
+    post.updated_at = datetime.now(UTC)
 
 
 async def newest_content(session: AsyncSession, post: Post) -> PostContent:
@@ -218,23 +223,21 @@ async def newest_content(session: AsyncSession, post: Post) -> PostContent:
     return PostContent.model_validate(newest.content)
 
 
-async def _relate(session: AsyncSession, post: Post, content: PostContent) -> None:
-    """The row's authors and tags. A revision may name some that were deleted since: those are left out."""
+async def _relate(
+    session: AsyncSession,
+    post: Post,
+    model: type[PostAuthor] | type[PostTag],
+    column: InstrumentedAttribute[UUID],
+    ids: Sequence[UUID],
+) -> None:
+    """The row's authors or tags. A revision may name some that were deleted since: those are left out."""
     if post.version > 1:
-        await session.execute(delete(PostAuthor).where(PostAuthor.post_id == post.id))
-        await session.execute(delete(PostTag).where(PostTag.post_id == post.id))
-    if content.authors:
-        there = _there(post, Author.id, content.authors)
-        await session.execute(insert(PostAuthor).from_select(["post_id", "author_id", "position"], there))
-    if content.tags:
-        there = _there(post, Tag.id, content.tags)
-        await session.execute(insert(PostTag).from_select(["post_id", "tag_id", "position"], there))
-
-
-def _there(post: Post, column: InstrumentedAttribute[UUID], ids: Sequence[UUID]) -> Select[UUID, UUID, int]:
-    """Rows of the post's id, each id that is still there, and its place among them."""
-    place = func.array_position(literal(ids, ARRAY(Uuid)), column, type_=BigInteger)
-    return select(literal(post.id), column, place).where(column.in_(ids))
+        await session.execute(delete(model).where(model.post_id == post.id))
+    if ids:
+        place = func.array_position(literal(ids, ARRAY(Uuid)), column, type_=BigInteger)
+        there = select(literal(post.id), column, place).where(column.in_(ids))
+        name = "author_id" if model is PostAuthor else "tag_id"
+        await session.execute(insert(model).from_select(["post_id", name, "position"], there))
 
 
 async def _resolve(session: AsyncSession, fields: dict[str, Any], kind: str) -> dict[str, Any]:

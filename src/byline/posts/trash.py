@@ -33,7 +33,7 @@ async def restore(session: AsyncSession, post: Post, *, caller: Caller | None) -
     post.deleted_at = None
     post.live_version = None
     post.review_state = post.review_version = None
-    post.version += 1
+    post.advance()
     await service.show(session, post, restored)
     message = "Restored from the trash"
     if restored.slug != former:
