@@ -25,6 +25,7 @@ from byline.search.writing import Changed, Writer, state_of
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # changes read and written at a time
+GATHER = 0.1  # seconds after a notice: what comes in them is written with it, for to write costs the same for many
 LOOK_EVERY = 1.0  # seconds: schedules come about without a notice
 TRY_EVERY = 2.0  # seconds after which another process may write, or the same one begins anew
 
@@ -119,6 +120,7 @@ class Feeder:
                     await asyncio.to_thread(writer.save, cursor.position, event)
                 if not has_more:
                     await self._heard.wait(LOOK_EVERY)
+                    await asyncio.sleep(GATHER)
         finally:
             await asyncio.to_thread(writer.close)
 
