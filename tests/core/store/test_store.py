@@ -87,6 +87,51 @@ async def test_a_change_of_one_table_leaves_what_was_read_from_others(
         assert (await hits(one, client.get("/v1/series")))[1]
 
 
+async def test_what_is_written_at_the_desk_leaves_what_is_kept_for_readers(
+    one: FastAPI, post: Post, written: Sessions
+) -> None:
+    async with reader(one) as client:
+        for path in PATHS:
+            await client.get(path)
+        async with written.begin() as session:
+            draft = await make.draft(session, "Second", tags=["measurement"], authors=["ada-lovelace"])
+        await one.state.notices.catch_up()
+        for statement in (
+            "update posts set title = 'x' where slug = 'second'",
+            "update post_tags set position = 2 where post_id = :id",
+            "delete from posts where id = :id",
+        ):
+            for path in PATHS:
+                assert (await hits(one, client.get(path)))[1]
+            async with written.begin() as session:
+                await session.execute(text(statement), {"id": draft.id} if ":id" in statement else {})
+            await one.state.notices.catch_up()
+        for path in PATHS:
+            assert (await hits(one, client.get(path)))[1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update posts set status = 'published', published_at = now() where slug = 'second'",
+        "update posts set status = 'scheduled', published_at = now() + interval '1 hour' where slug = 'second'",
+        "update posts set status = 'unpublished' where slug = 'first'",
+        "update posts set deleted_at = now() where slug = 'first'",
+        "delete from posts where slug = 'first'",
+        "truncate posts cascade",
+    ],
+)
+async def test_what_readers_see_or_saw_is_told(one: FastAPI, post: Post, written: Sessions, statement: str) -> None:
+    async with written.begin() as session:
+        await make.draft(session, "Second")
+    async with reader(one) as client:
+        await client.get("/v1/posts")
+        async with written.begin() as session:
+            await session.execute(text(statement))
+        await one.state.notices.catch_up()
+        assert not (await hits(one, client.get("/v1/posts")))[1]
+
+
 async def test_every_table_that_readers_see_has_the_trigger(one: FastAPI, post: Post) -> None:
     """All paths above were hits. A table without it is never relied upon."""
     assert one.state.store._told == {"posts", "post_authors", "post_tags", "authors", "tags", "series", "redirects"}
