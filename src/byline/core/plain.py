@@ -24,12 +24,14 @@ _DIALECT.statement_compiler = Compiler
 class Query:
     sql: str
     values: Mapping[str, Any]
-    """By name, in the order of the placeholders; what a request says takes the place of what is there."""
+    """By name, in the order of the placeholders; what a request says takes the place of what is there, or is not needed
+    here.
+    """
     tables: frozenset[str]
 
     async def rows(self, connection: asyncpg.Connection, values: Mapping[str, Any]) -> list[Row]:
         note(self.tables)
-        found = await connection.fetch(self.sql, *{**self.values, **values}.values())
+        found = await connection.fetch(self.sql, *(values.get(name, own) for name, own in self.values.items()))
         return [dict(record) for record in found]
 
 

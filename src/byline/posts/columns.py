@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, DateTime, Label, bindparam, case, func, literal_column, select
+from sqlalchemy import JSON, ColumnElement, DateTime, Label, Text, bindparam, case, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -21,29 +21,41 @@ NOW = bindparam("now", type_=DateTime(timezone=True))
 """The moment for which what is translated is looked for, where an answer shows that."""
 
 
+def said(text: str) -> ColumnElement[str]:
+    """In the statement itself: a parameter would be sent with each."""
+    return literal_column(f"'{text}'", Text())
+
+
 def _object(**members: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[Any]:
-    pairs: Iterable[tuple[Any, Any]] = ((literal_column(f"'{name}'"), value) for name, value in members.items())
+    pairs: Iterable[tuple[Any, Any]] = ((said(name), value) for name, value in members.items())
     return func.json_build_object(*(part for pair in pairs for part in pair), type_=JSON())
 
 
 def _array(items: ColumnElement[Any], position: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
-    return func.coalesce(func.json_agg(aggregate_order_by(items, position)), literal_column("'[]'"), type_=JSON())
+    return func.coalesce(func.json_agg(aggregate_order_by(items, position)), said("[]"), type_=JSON())
 
 
 def _below(folder: str, slug: InstrumentedAttribute[str]) -> ColumnElement[Any]:
-    return literal_column(f"'{path_of(folder, '')}'").concat(slug)
+    return said(path_of(folder, "")).concat(slug)
 
 
 def _path(post: type[Post]) -> ColumnElement[Any]:
-    is_post = post.kind == literal_column("'post'")
+    is_post = post.kind == said(Kind.POST)
     return case((is_post, _below(Kind.POST, post.slug)), else_=_below(Kind.PAGE, post.slug))
 
 
+def authors(**more: ColumnElement[Any]) -> ColumnElement[Any]:
+    """With `more` of each than what an `AuthorRef` shows."""
+    author = _object(id=Author.id, slug=Author.slug, name=Author.name, avatar_url=Author.avatar_url, **more)
+    written = select(_array(author, PostAuthor.position))
+    return (
+        written.where(PostAuthor.post_id == Post.id, Author.id == PostAuthor.author_id)
+        .correlate(Post)
+        .scalar_subquery()
+    )
+
+
 _TAGS = _array(_object(id=Tag.id, slug=Tag.slug, name=Tag.name), PostTag.position)
-_AUTHOR = _object(
-    id=Author.id, slug=Author.slug, name=Author.name, avatar_url=Author.avatar_url, path=_below("author", Author.slug)
-)
-_AUTHORS = _array(_AUTHOR, PostAuthor.position)
 _PLACE = _object(id=Series.id, slug=Series.slug, title=Series.title, position=Post.series_position)
 
 _OTHER = aliased(Post)
@@ -51,13 +63,10 @@ _ALTERNATES = _array(
     _object(language=_OTHER.language, path=_path(_OTHER), is_original=_OTHER.translation_of.is_(None)), _OTHER.language
 )
 
-_COMPUTED: dict[str, ColumnElement[Any]] = {
+COMPUTED: dict[str, ColumnElement[Any]] = {
     "path": _path(Post),
     "tags": select(_TAGS).where(PostTag.post_id == Post.id, Tag.id == PostTag.tag_id).correlate(Post).scalar_subquery(),
-    "authors": select(_AUTHORS)
-    .where(PostAuthor.post_id == Post.id, Author.id == PostAuthor.author_id)
-    .correlate(Post)
-    .scalar_subquery(),
+    "authors": authors(path=_below("author", Author.slug)),
     "place_in_series": select(_PLACE).where(Series.id == Post.series_id).correlate(Post).scalar_subquery(),
     "is_original": Post.translation_of.is_(None),
     "alternates": select(_ALTERNATES)
@@ -75,17 +84,12 @@ _COMPUTED: dict[str, ColumnElement[Any]] = {
 
 
 @lru_cache(maxsize=1000)
-def columns(
-    model: type[Output], names: frozenset[str] | None = None, *, sort: InstrumentedAttribute[Any] = Post.id
-) -> tuple[Label[Any], ...]:
-    """What the answer is made of, or the named fields of it; and what a page is cut by."""
-    fields = model.model_fields
-    wanted = [str(fields[name].validation_alias or name) for name in (fields if names is None else names)]
-    return tuple(_column(name) for name in dict.fromkeys(("id", sort.key, *wanted)))
+def columns(model: type[Output], *, sort: InstrumentedAttribute[Any] = Post.id) -> tuple[Label[Any], ...]:
+    """What the model is made of; and what a page is cut by."""
+    wanted = [str(field.validation_alias or name) for name, field in model.model_fields.items()]
+    return tuple(column(name).label(name) for name in dict.fromkeys(("id", sort.key, *wanted)))
 
 
-def _column(name: str) -> Label[Any]:
-    column: ColumnElement[Any] | InstrumentedAttribute[Any] = (
-        _COMPUTED[name] if name in _COMPUTED else getattr(Post, name)
-    )
-    return column.label(name)
+def column(name: str) -> ColumnElement[Any] | InstrumentedAttribute[Any]:
+    found: ColumnElement[Any] | InstrumentedAttribute[Any] = COMPUTED[name] if name in COMPUTED else getattr(Post, name)
+    return found

@@ -1,10 +1,10 @@
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Path, Request, Response
-from sqlalchemy import bindparam
+from sqlalchemy import Select, bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -13,15 +13,15 @@ from byline.accounts.deps import PostPublisher, PostReader, PostWriter
 from byline.core.deps import Precondition, PreconditionDep, ReadSessionDep, SessionDep, SettingsDep
 from byline.core.http import version_etag
 from byline.core.plain import Query, Row, compiled
-from byline.core.schemas import Output
 from byline.posts import drafts, policy, queries, revisions
 from byline.posts.columns import NOW, columns
+from byline.posts.documents import documented
 from byline.posts.models import Kind, Post, PreviewLink, ReviewComment, Revision
 from byline.posts.previews import PreviewLinkNotFound
 from byline.posts.review_comments import CommentNotFound
 from byline.posts.reviewing import ReviewedByOthers
 from byline.posts.revision_schemas import MOST_REVISIONS
-from byline.posts.schemas import PostDraft, PostOut, Rendition
+from byline.posts.schemas import PostDraft, PostOut, PostSource, Rendition
 from byline.posts.service import PostNotFound, PublishedByOthers
 
 
@@ -45,23 +45,40 @@ async def find_published(session: AsyncSession, kind: Kind, slug: str) -> Post:
     return post
 
 
-@cache
-def _with_slug(kind: Kind, model: type[Output]) -> Query:
-    statement = queries.published(kind, NOW).where(Post.slug == bindparam("slug"))
-    return compiled(statement.with_only_columns(*columns(model)))
-
-
-async def published_row(request: Request, kind: Kind, slug: str, model: type[Rendition]) -> Row:
-    """What the model needs of a published article. Without a session: it is read more often than all else.
+async def published_document(request: Request, kind: Kind, slug: str) -> Row:
+    """The `document` of a published article, and what its headers tell. Without a session: it is read more often than
+    all else.
 
     Raises PostNotFound.
     """
-    values = {"slug": slug, "now": datetime.now(UTC)}
-    rows = await request.app.state.readers.rows(request, _with_slug(kind, model), values)
+    return await _row(request, _document(kind), {"slug": slug, "site_url": request.app.state.settings.site_url})
+
+
+async def published_source(request: Request, kind: Kind, slug: str) -> Row:
+    """The same with its Markdown. Raises PostNotFound."""
+    return await _row(request, _source(kind), {"slug": slug})
+
+
+async def _row(request: Request, query: Query, values: dict[str, Any]) -> Row:
+    rows = await request.app.state.readers.rows(request, query, {**values, "now": datetime.now(UTC)})
     if not rows:
         raise PostNotFound()
     row: Row = rows[0]
     return row
+
+
+@cache
+def _document(kind: Kind) -> Query:
+    return compiled(documented(_with_slug(kind), PostOut, None, columns(Rendition)))
+
+
+@cache
+def _source(kind: Kind) -> Query:
+    return compiled(_with_slug(kind).with_only_columns(*columns(PostSource)))
+
+
+def _with_slug(kind: Kind) -> Select[Post]:
+    return queries.published(kind, NOW).where(Post.slug == bindparam("slug"))
 
 
 PublishedPost = Annotated[Post, Depends(get_published_post)]

@@ -13,7 +13,8 @@ from sqlalchemy.types import TypeEngine
 from byline.core.pagination import Rows, column_of, counted, cut, last_of, ordered
 from byline.core.plain import Query, Row, compiled
 from byline.posts import queries
-from byline.posts.columns import NOW, columns
+from byline.posts.columns import NOW
+from byline.posts.documents import documented
 from byline.posts.models import Kind, Post
 from byline.posts.schemas import PostFilters, PostQuery, PostSummary
 
@@ -53,15 +54,16 @@ class Shape:
 
 
 async def page(request: Request, kind: Kind, query: PostQuery) -> Rows[Row]:
-    """Raises InvalidCursor."""
+    """Of each article its `document`. Raises InvalidCursor."""
     state = request.app.state
     secret = state.settings.secret_key.get_secret_value()
     shape = Shape.of(kind, query)
     values: dict[str, Any] = {name: getattr(query, name) for name in shape.filters} | {"now": datetime.now(UTC)}
+    shown = {"site_url": state.settings.site_url}
     last: dict[str, Any] = {}
     if query.cursor is not None:
         last = dict(zip(_LAST, last_of(query.cursor, query.sort, queries.SORTS, secret), strict=True))
-    found = await state.readers.rows(request, _page(shape), values | last)
+    found = await state.readers.rows(request, _page(shape), values | shown | last)
     total = await state.readers.rows(request, _number(shape), values) if query.count else None
     number = None if total is None else total[0]["total"]
     return cut(found, query, query.sort, queries.SORTS, secret, number, value=getitem)
@@ -73,7 +75,8 @@ def _page(shape: Shape) -> Query:
     last = None
     if not shape.is_first:
         last = bindparam(_LAST[0], type_=sort.type), bindparam(_LAST[1], type_=Post.id.type)
-    statement = _matching(shape).with_only_columns(*columns(PostSummary, shape.fields, sort=sort))
+    keys = {column.key: column.label(column.key) for column in (Post.id, sort)}  # by which a page is cut
+    statement = documented(_matching(shape), PostSummary, shape.fields, keys.values())
     # Said in SQL itself: a plan that is to serve any number would be made for a tenth of the archive.
     limit: ColumnElement[int] = literal_column(str(shape.limit + 1))
     return compiled(ordered(statement, shape.sort, queries.sorts(shape.asked), last).limit(limit))

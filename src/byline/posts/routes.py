@@ -15,11 +15,11 @@ from byline.core.http import prefers_markdown
 from byline.core.pagination import InvalidCursor
 from byline.core.plain import Row
 from byline.core.problems import problems
-from byline.core.rendering import json_response, rendered
+from byline.core.rendering import json_response, page_of
 from byline.core.schemas import Page, public_address
 from byline.core.uris import uri
 from byline.posts import lists, previews, queries, translations
-from byline.posts.deps import PublishedPage, PublishedPost, published_row
+from byline.posts.deps import PublishedPage, PublishedPost, published_document, published_source
 from byline.posts.html import CONTENT_SECURITY_POLICY, html_document
 from byline.posts.models import Kind, Post
 from byline.posts.preview_schemas import PreviewOut
@@ -27,8 +27,6 @@ from byline.posts.schemas import (
     PostFields,
     PostOut,
     PostQuery,
-    PostRendition,
-    PostSource,
     PostSummary,
     TranslationOut,
     TranslationQuery,
@@ -60,10 +58,7 @@ _LONGEST_LINK = 4000
 
 async def _list(request: Request, kind: Kind, query: PostQuery) -> Response:
     page = await lists.page(request, kind, query)
-    site_url = request.app.state.settings.site_url
-    data = [rendered(PostSummary, row, site_url, query.names) for row in page.data]
-    answer = {"data": data, "next_cursor": page.next_cursor, **({"total": page.total} if query.count else {})}
-    response = json_response(answer)
+    response = json_response(page_of([row["document"] for row in page.data], page.next_cursor, page.total))
     link_to_next(request, response, page.next_cursor)
     return response
 
@@ -71,21 +66,20 @@ async def _list(request: Request, kind: Kind, query: PostQuery) -> Response:
 async def _one(request: Request, kind: Kind, slug: str, accept: str) -> Response:
     if prefers_markdown(accept):
         return await _markdown(request, kind, slug)
-    row = await published_row(request, kind, slug, PostRendition)
-    site_url = request.app.state.settings.site_url
-    return json_response(rendered(PostRendition, row, site_url), _headers(row, site_url))
+    row = await published_document(request, kind, slug)
+    return json_response(row["document"], _headers(row, request.app.state.settings.site_url))
 
 
 async def _markdown(request: Request, kind: Kind, slug: str) -> MarkdownResponse:
-    row = await published_row(request, kind, slug, PostSource)
+    row = await published_source(request, kind, slug)
     return MarkdownResponse(row["markdown"], headers=_headers(row, request.app.state.settings.site_url))
 
 
 async def _html(request: Request, kind: Kind, slug: str) -> HTMLResponse:
-    row = await published_row(request, kind, slug, PostRendition)
-    site_url = request.app.state.settings.site_url
-    post = PostRendition.of(row, site_url=site_url)
-    headers = {**_headers(row, site_url), "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    row = await published_document(request, kind, slug)
+    post = PostOut.model_validate_json(row["document"], by_name=True)
+    headers = _headers(row, request.app.state.settings.site_url)
+    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return HTMLResponse(html_document(post, address=post.url), headers=headers)
 
 

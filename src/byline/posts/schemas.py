@@ -197,17 +197,13 @@ class Alternate(Output):
 
 
 class Rendition(Output):
-    """What the headers of an article tell, of which its body has no more than it says."""
+    """What the headers of an article tell."""
 
     url: SiteUrl = Field(validation_alias="path")
     language: str
     updated_at: datetime
-    is_original: bool = Field(exclude=True)
-    alternates: list[Alternate] = Field(exclude=True)
-
-
-class PostRendition(Rendition, PostOut):
-    pass
+    is_original: bool
+    alternates: list[Alternate]
 
 
 class PostSource(Rendition):
