@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from byline.core.reads import delivered
 
@@ -39,7 +40,16 @@ def shortcuts(routes: Iterable[BaseRoute]) -> Iterator[Route]:
     half as long as all else.
     """
     direct = (route for route in routes if isinstance(route, DirectRoute))
-    return (Route(route.path, route.get_route_handler(), methods=["GET"], include_in_schema=False) for route in direct)
+    return (Route(route.path, _Direct(route), methods=["GET"], include_in_schema=False) for route in direct)
+
+
+class _Direct:
+    def __init__(self, route: DirectRoute) -> None:
+        self.handle = route.get_route_handler()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.handle(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def _query(request: Request, model: Any) -> BaseModel:
