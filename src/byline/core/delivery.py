@@ -97,7 +97,8 @@ class FromMemory:
         path, query, host = scope["path"], scope["query_string"], headers.get(b"host", b"")
         if len(path) + len(query) + len(host) > LONGEST_KEY:
             return None
-        wants_markdown = prefers_markdown(headers.get(b"accept", b"").decode("latin-1"))
+        accept = headers.get(b"accept")
+        wants_markdown = accept is not None and prefers_markdown(accept.decode("latin-1"))
         return path, query, host, origin, wants_markdown, scope["scheme"]
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send, *, key: Hashable | None = None) -> Answer | None:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from random import getrandbits
+from random import randbytes
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -53,7 +53,7 @@ def id_of_request(wanted: str | None) -> str:
     """The id that the client gave, where it is fit to be logged, or a new one."""
     if wanted is not None and _REQUEST_ID.fullmatch(wanted):
         return wanted
-    return f"{getrandbits(128):032x}"
+    return randbytes(16).hex()
 
 
 class BodyLimit:
