@@ -165,7 +165,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))
-    return _render(request, status, status.name.lower(), status.phrase, detail, headers=headers)
+    return _render(request, error.status_code, status.name.lower(), status.phrase, detail, headers=headers)
 
 
 def _allowed_methods(request: Request) -> list[str]:
