@@ -301,6 +301,13 @@ async def test_every_line_of_a_request_has_its_id(http: httpx.AsyncClient) -> No
         assert ours == ["began", "in a thread", "in a task", "request"]
 
 
+@pytest.mark.parametrize("log", [in_production, in_development])
+async def test_a_secret_that_a_client_calls_an_id_is_none_in_the_log(http: httpx.AsyncClient, log: Any) -> None:
+    with log() as lines:
+        await http.get("/work", headers={"X-Request-ID": TOKEN})
+    assert lines.lines and not any(TOKEN in line for line in lines.lines if "byline." in line)
+
+
 async def test_outside_of_requests_there_is_none() -> None:
     assert request_id.get() == ""
     with in_production() as log:

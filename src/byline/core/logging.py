@@ -83,12 +83,11 @@ class JsonLines(logging.Formatter):
         event |= {name: value for name, value in record.__dict__.items() if name not in _COMMON}
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
+        if current := request_id.get():
+            event["request_id"] = current
         at = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         line = {**redact(None, "", event), "timestamp": f"{at}Z", "level": record.levelname.lower()}
-        line["logger"] = record.name
-        if current := request_id.get():
-            line["request_id"] = current
-        return json.dumps(line)
+        return json.dumps({**line, "logger": record.name})
 
 
 def _complete(_: Any, __: str, event: EventDict) -> EventDict:
