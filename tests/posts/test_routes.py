@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from byline.posts import queries
 from byline.posts.models import Post
+from byline.posts.routes import _embed_link
 from byline.posts.schemas import PostOut
 from byline.posts.service import PostNotFound
 from tests import make
@@ -181,6 +182,13 @@ async def test_one_article_takes_few_queries(client: httpx.AsyncClient, count_qu
         await client.get(path)
         counts.append(count_queries())
     assert max(counts) <= 1 + 2  # and a savepoint around it
+
+
+def test_a_site_of_any_script_is_named_in_ascii() -> None:
+    link = _embed_link("/posts/größe", "https://büro.example")
+    assert link.startswith(
+        "<https://b%C3%BCro.example/oembed?url=https%3A%2F%2Fb%25C3%25BCro.example%2Fposts%2Fgr%25C3%25B6"
+    )
 
 
 HOSTILE = '"\\ \u2028\u0085 <script>&amp; ’ 😀 \\u0000 %s $1 :slug'

@@ -100,7 +100,7 @@ def _headers(row: Row, site_url: str) -> dict[str, str]:
 
 @lru_cache(10_000)
 def _embed_link(path: str, site_url: str) -> str:
-    address = quote(public_address(path, site_url), safe="")
+    address = quote(uri(public_address(path, site_url)), safe="")
     return f'<{uri(site_url)}/oembed?url={address}>; rel="alternate"; type="application/json+oembed"'
 
 
