@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.core.answers import IDENTITY, Answer, preferred_coding
-from byline.core.http import header, id_of_request, matches_weakly, prefers_markdown
+from byline.core.http import CREDENTIALS, header, id_of_request, matches_weakly, prefers_markdown
 from byline.core.reads import Reads, noting
 from byline.core.remembered import remembered
 from byline.core.store import Reading, Store
@@ -31,7 +31,6 @@ STALE = b"Byline; fwd=stale; fwd-status=503"
 LONGEST_KEY = 1000
 """Characters of an address: an answer that has a longer one is not kept, for the room that it takes is not counted."""
 
-_PERSONAL = frozenset({b"authorization", b"cookie"})
 _SELECTING = frozenset({b"accept", b"accept-encoding", b"origin"})
 _CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since", b"if-range", b"range", b"accept-encoding"})
 
@@ -84,7 +83,7 @@ class FromMemory:
 
     def _key(self, scope: Scope, headers: dict[bytes, bytes]) -> Hashable | None:
         """All that the answer may depend on; None where it is not for the store."""
-        if len(headers) != len(scope["headers"]) or not _PERSONAL.isdisjoint(headers):
+        if len(headers) != len(scope["headers"]) or not CREDENTIALS.isdisjoint(headers):
             return None
         control = headers.get(b"cache-control") or headers.get(b"pragma")
         if control is not None and asks_anew(control):

@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from byline.core.ids import request_id
 from byline.core.remembered import remembered
 
+CREDENTIALS = frozenset({b"authorization", b"cookie"})
+"""Headers by which a client tells who it is."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,128}")
 _OF_CONTENT = frozenset({b"content-length", b"content-type"})
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')

@@ -17,6 +17,7 @@ from byline.core.addresses import neighbourhood, plain
 from byline.core.crypto import hash_token
 from byline.core.errors import BadRequest, TooManyRequests
 from byline.core.health import PROBES
+from byline.core.http import CREDENTIALS
 from byline.core.limits import Limiter, Principal
 from byline.core.problems import render_error
 from byline.core.remembered import remembered
@@ -52,7 +53,6 @@ CORS: dict[str, Any] = {
 MOST_KNOWN = 10_000
 """Good credentials that a process remembers."""
 
-_CREDENTIALS = frozenset({b"authorization", b"cookie"})
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/]+?)\.?(?::[0-9]*)?")
 
 
@@ -165,7 +165,7 @@ class RateLimit:
 
     def credential(self, scope: Scope) -> bytes | None:
         """The SHA-256 of the token that `get_caller` would look at: a bearer, or else the cookie."""
-        if _CREDENTIALS.isdisjoint([name for name, _ in scope["headers"]]):
+        if CREDENTIALS.isdisjoint([name for name, _ in scope["headers"]]):
             return None
         connection = HTTPConnection(scope)
         scheme, token = get_authorization_scheme_param(connection.headers.get("authorization"))

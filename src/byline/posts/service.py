@@ -199,9 +199,9 @@ async def show(session: AsyncSession, post: Post, content: PostContent, *, after
     session.add(post)
     await session.flush()
     if after is None or after.authors != content.authors:
-        await _relate(session, post, PostAuthor, Author.id, content.authors)
+        await _relate(session, post, PostAuthor.author_id, Author.id, content.authors)
     if after is None or after.tags != content.tags:
-        await _relate(session, post, PostTag, Tag.id, content.tags)
+        await _relate(session, post, PostTag.tag_id, Tag.id, content.tags)
 
 
 def fill(post: Post, content: PostContent, rendered: Rendered) -> None:
@@ -226,18 +226,20 @@ async def newest_content(session: AsyncSession, post: Post) -> PostContent:
 async def _relate(
     session: AsyncSession,
     post: Post,
-    model: type[PostAuthor] | type[PostTag],
     column: InstrumentedAttribute[UUID],
+    key: InstrumentedAttribute[UUID],
     ids: Sequence[UUID],
 ) -> None:
-    """The row's authors or tags. A revision may name some that were deleted since: those are left out."""
+    """The row's authors or tags: the `column` that refers to them, and their `key`. A revision may name some that were
+    deleted since: those are left out.
+    """
+    model = column.class_
     if post.version > 1:
         await session.execute(delete(model).where(model.post_id == post.id))
     if ids:
-        place = func.array_position(literal(ids, ARRAY(Uuid)), column, type_=BigInteger)
-        there = select(literal(post.id), column, place).where(column.in_(ids))
-        name = "author_id" if model is PostAuthor else "tag_id"
-        await session.execute(insert(model).from_select(["post_id", name, "position"], there))
+        place = func.array_position(literal(ids, ARRAY(Uuid)), key, type_=BigInteger)
+        there = select(literal(post.id), key, place).where(key.in_(ids))
+        await session.execute(insert(model).from_select(["post_id", column.key, "position"], there))
 
 
 async def _resolve(session: AsyncSession, fields: dict[str, Any], kind: str) -> dict[str, Any]:
